@@ -1,0 +1,317 @@
+"""What each command takes and does."""
+
+from __future__ import annotations
+
+import inspect
+import json as json_module
+import sys
+from collections.abc import Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from isthmus.cli.parsing import Changes
+from isthmus.data.recipes import Recipe
+from isthmus.engine.hardware import Hardware
+from isthmus.errors import OptionError
+from isthmus.progress import first_process
+
+if TYPE_CHECKING:
+    from isthmus.data.problems import Problem
+    from isthmus.methods.registry import MethodEntry
+
+DEFAULT_PROBLEM = "digits-photo"
+
+
+@dataclass(frozen=True)
+class Folders:
+    """Your own images.
+
+    Attributes:
+        source: folder with a folder of images for each class.
+        target: folder of images of the other domain; class folders, if it has them, are used for measuring only.
+        exam: folder with a folder of images for each class, held out for measuring on the target.
+        image_size: side of the network's input in pixels; by default chosen from the images.
+        on_bad_image: what to do about an image that cannot be read.
+    """
+
+    source: Path | None = None
+    target: Path | None = None
+    exam: Path | None = None
+    image_size: int | None = None
+    on_bad_image: Literal["fail", "skip"] = "fail"
+
+    def given(self) -> bool:
+        """Whether the problem is to be made of folders."""
+        return self.source is not None or self.target is not None
+
+    def problem(self, backbone: str | None) -> Problem:
+        """The problem of these folders."""
+        from isthmus.data.readers.folders import folder_problem
+
+        if self.source is None or self.target is None:
+            missing = "--source" if self.source is None else "--target"
+            raise OptionError(f"Expected both `--source DIR` and `--target DIR`, but `{missing}` is missing.")
+        return folder_problem(
+            self.source,
+            self.target,
+            self.exam,
+            backbone=backbone,
+            image_size=self.image_size,
+            on_bad_image=self.on_bad_image,
+        )
+
+
+def compare(
+    problem: str | None = None,
+    *,
+    methods: list[str] = ["source_only", "dann", "symnets"],  # noqa: B006  (read only; the help shows it)
+    seeds: int = 1,
+    out: Path | None = None,
+    backbone: str | None = None,
+    select_by: str = "information_maximisation",
+    data_root: Path | None = None,
+    resume: bool = False,
+    overwrite: bool = False,
+    json: bool = False,
+    folders: Folders,
+    recipe: Changes[Recipe],
+    hardware: Hardware,
+) -> None:
+    """Train several methods on one problem and print them side by side.
+
+    Args:
+        problem: built-in problem (`isthmus problems` lists them); `digits-photo`, which needs no files, by default.
+        methods: names of methods (`isthmus methods` lists them), with options after a colon (`dann:hidden=512`).
+        seeds: number of runs of each method.
+        out: output folder; by default isthmus-out/PROBLEM.
+        backbone: `digits`, `svhn`, `signs`, `mlp` or any timm model; the problem's own by default.
+        select_by: label-free score that picks the `selected` epoch: `information_maximisation` or `entropy`.
+        data_root: where benchmark data lies; by default `ISTHMUS_DATA`, else ~/.cache/isthmus.
+        resume: continue a killed comparison exactly.
+        overwrite: replace what is in the output folder.
+        json: print the content of results.json.
+    """
+    from isthmus.experiments import compare as run_comparison
+
+    chosen, changed = _problem(problem, folders, data_root, backbone, recipe, methods)
+    comparison = run_comparison(
+        methods,
+        chosen,
+        seeds=seeds,
+        out=out,
+        recipe=changed,
+        backbone=backbone,
+        select_by=select_by,
+        hardware=hardware,
+        resume=resume,
+        overwrite=overwrite,
+    )
+    _show(comparison.results, comparison.folder, json)
+
+
+def fit(
+    method: str,
+    problem: str | None = None,
+    *,
+    seed: int = 0,
+    out: Path | None = None,
+    backbone: str | None = None,
+    select_by: str = "information_maximisation",
+    data_root: Path | None = None,
+    resume: bool = False,
+    overwrite: bool = False,
+    json: bool = False,
+    folders: Folders,
+    recipe: Changes[Recipe],
+    hardware: Hardware,
+) -> None:
+    """Train one method.
+
+    Args:
+        method: name of a method (`isthmus methods` lists them), with options after a colon (`dann:hidden=512`).
+        problem: built-in problem (`isthmus problems` lists them); `digits-photo`, which needs no files, by default.
+        seed: of initialisation, shuffles, augmentation and dropout.
+        out: output folder; by default isthmus-out/fit/PROBLEM/METHOD-seedN.
+        backbone: `digits`, `svhn`, `signs`, `mlp` or any timm model; the problem's own by default.
+        select_by: label-free score that picks the `selected` epoch: `information_maximisation` or `entropy`.
+        data_root: where benchmark data lies; by default `ISTHMUS_DATA`, else ~/.cache/isthmus.
+        resume: continue a killed run exactly.
+        overwrite: replace what is in the output folder.
+        json: print the content of results.json.
+    """
+    from isthmus.experiments import fit as run_fit
+    from isthmus.report.results import read_results
+
+    chosen, changed = _problem(problem, folders, data_root, backbone, recipe, [method])
+    run = run_fit(
+        method,
+        chosen,
+        seed=seed,
+        out=out,
+        recipe=changed,
+        backbone=backbone,
+        select_by=select_by,
+        hardware=hardware,
+        resume=resume,
+        overwrite=overwrite,
+    )
+    _show(read_results(run.folder), run.folder, json)
+
+
+def evaluate(
+    run: Path,
+    problem: str | None = None,
+    *,
+    exam: Path | None = None,
+    data_root: Path | None = None,
+    json: bool = False,
+) -> None:
+    """Measure a trained model on labelled images.
+
+    Args:
+        run: folder of a run or of a model.
+        problem: built-in problem whose exam is taken; by default the one the model was trained on.
+        exam: folder with a folder of images for each class, instead of a problem.
+        data_root: where benchmark data lies; by default `ISTHMUS_DATA`, else ~/.cache/isthmus.
+        json: print the result as JSON.
+    """
+    from isthmus.experiments.evaluation import evaluate_model
+
+    result = evaluate_model(run, problem, exam=exam, data_root=data_root)
+    if json:
+        _print_json(result)
+        return
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table("class", "samples", "accuracy %", title=f"{result['exam']}: accuracy {100 * result['accuracy']:.2f} %")
+    for row in result["classes"]:
+        table.add_row(row["name"], str(row["samples"]), f"{100 * row['accuracy']:.1f}" if row["samples"] else "–")
+    Console().print(table)
+
+
+def predict(model: Path, images: list[Path], *, out: Path | None = None, json: bool = False) -> None:
+    """Classify images with a trained model.
+
+    Args:
+        model: folder of a run or of a model.
+        images: image files, or folders of them.
+        out: write a CSV file here instead of printing it.
+        json: print JSON instead of CSV.
+    """
+    from isthmus.experiments.evaluation import predict_images
+
+    rows = predict_images(model, images)
+    if json:
+        _print_json(rows)
+        return
+    import csv
+
+    with out.open("w", newline="") if out else nullcontext(sys.stdout) as file:
+        writer = csv.DictWriter(file, ["image", "class", "probability"])
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+def methods(name: str | None = None, *, json: bool = False) -> None:
+    """List the methods, or describe one with its options.
+
+    Args:
+        name: a method; all of them by default.
+        json: print JSON.
+    """
+    from isthmus.methods.registry import method_entries, method_entry
+
+    if name is not None:
+        entry = method_entry(name)
+        _describe(entry)
+        return
+    rows = [
+        {"name": entry.name, "setting": entry.setting, "summary": entry.summary, "source": entry.source}
+        for entry in method_entries()
+    ]
+    _print_json(rows) if json else _print_table(rows)
+
+
+def problems(*, json: bool = False) -> None:
+    """List the built-in problems.
+
+    Args:
+        json: print JSON.
+    """
+    from isthmus.data.benchmarks import entries
+
+    rows = [
+        {"name": entry.name, "setting": entry.setting, "summary": entry.summary, "source": entry.source}
+        for entry in entries()
+    ]
+    _print_json(rows) if json else _print_table(rows)
+
+
+def _problem(
+    name: str | None,
+    folders: Folders,
+    data_root: Path | None,
+    backbone: str | None,
+    recipe: Changes[Recipe],
+    methods: Sequence[str],
+) -> tuple[Problem, Recipe]:
+    """The problem that the flags describe, and its recipe with what they change."""
+    from isthmus.experiments.run import check_setting
+
+    if name is not None and folders.given():
+        raise OptionError(f"Expected a problem's name or `--source` and `--target`, but got both (`{name}`).")
+    if folders.given():
+        check_setting(methods, "unsupervised")
+        problem = folders.problem(backbone)
+    else:
+        from isthmus.data.benchmarks import load_problem, setting_of
+
+        check_setting(methods, setting_of(name or DEFAULT_PROBLEM))
+        problem = load_problem(name or DEFAULT_PROBLEM, data_root)
+    return problem, recipe.over(problem.recipe)
+
+
+def _show(results: dict[str, Any], folder: Path, json: bool) -> None:
+    if not first_process():
+        return
+    if json:
+        _print_json(results)
+        return
+    from rich.console import Console
+
+    from isthmus.report.tables import summary_table
+
+    output = Console()
+    output.print(summary_table(results))
+    output.print(f"Report: {folder / 'report.html'}", markup=False, highlight=False, soft_wrap=True)
+
+
+def _describe(entry: MethodEntry) -> None:
+    from rich.console import Console
+
+    output = Console()
+    method = entry.load()
+    signature = inspect.signature(method)
+    output.print(f"{entry.name}: {entry.summary} ({entry.source}; {entry.setting})", markup=False, highlight=False)
+    output.print(inspect.cleandoc(method.__doc__ or ""), markup=False, highlight=False)
+    options = [p for p in signature.parameters.values() if p.kind is p.KEYWORD_ONLY]
+    example = ",".join(f"{option.name}={option.default}" for option in options)
+    if options:
+        output.print(f"Defaults: {entry.name}:{example}", markup=False, highlight=False, soft_wrap=True)
+
+
+def _print_table(rows: list[dict[str, str]]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(*rows[0], box=None, pad_edge=False)
+    for row in rows:
+        table.add_row(*row.values())
+    Console().print(table)
+
+
+def _print_json(content: Any) -> None:
+    sys.stdout.write(json_module.dumps(content, indent=2) + "\n")

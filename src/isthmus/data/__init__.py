@@ -1,0 +1,1 @@
+"""Tasks, domains, problems and exams; readers; typed batches and their loaders."""

@@ -1,0 +1,162 @@
+"""Built-in problems by name, listed by import path, so that listing them imports nothing heavy."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import permutations
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from isthmus.data.benchmarks import places
+from isthmus.data.benchmarks.places import data_root as data_root
+from isthmus.errors import OptionError
+from isthmus.names import unknown
+
+if TYPE_CHECKING:
+    from isthmus.data.problems import Problem
+    from isthmus.data.tasks import Setting
+
+LISTING = "`isthmus problems` lists them."
+
+
+@dataclass(frozen=True)
+class ProblemEntry:
+    """A built-in problem, or a family of them.
+
+    Attributes:
+        name: what commands and tables call it.
+        setting: of its methods.
+        summary: one line for the list.
+        source: where it was published.
+        loader: `module:function`; called with the data root, after the variant where there are variants.
+        variants: what follows the name and a colon (`office31:amazon-webcam`); empty for a single problem.
+    """
+
+    name: str
+    setting: str
+    summary: str
+    source: str
+    loader: str
+    variants: tuple[str, ...] = ()
+
+
+def entries() -> tuple[ProblemEntry, ...]:
+    """All built-in problems."""
+    return tuple(_ENTRIES.values())
+
+
+def load_problem(name: str, data_root: Path | None = None) -> Problem:
+    """A built-in problem, its data read, and downloaded where it has an official address.
+
+    Args:
+        name: an entry's name, with a variant after a colon where it has variants.
+        data_root: the folder that holds the data; see `data_root`.
+
+    Raises:
+        OptionError: an unknown name or variant.
+        DataError: data that is missing or corrupt, with what to put where.
+    """
+    entry, variant = _resolve(name)
+    module, _, function = entry.loader.partition(":")
+    loader: Callable[..., Problem] = getattr(importlib.import_module(module), function)
+    root = places.data_root(data_root)
+    return loader(variant, root) if variant else loader(root)
+
+
+def setting_of(name: str) -> Setting:
+    """The setting of a built-in problem, without reading its data.
+
+    Raises:
+        OptionError: an unknown name or variant.
+    """
+    from isthmus.data.tasks import Setting
+
+    return Setting(_resolve(name)[0].setting)
+
+
+def _resolve(name: str) -> tuple[ProblemEntry, str]:
+    base, _, variant = name.partition(":")
+    if base not in _ENTRIES:
+        raise unknown("problem", base, _ENTRIES, LISTING)
+    entry = _ENTRIES[base]
+    if not entry.variants and variant:
+        raise OptionError(f"Problem `{base}` has no variants, but got `{name}`. Use `{base}`.")
+    if entry.variants and not variant:
+        raise OptionError(f"Problem `{base}` needs a variant, such as `{base}:{entry.variants[0]}`. {LISTING}")
+    if entry.variants and variant not in entry.variants:
+        raise unknown(f"variant of `{base}`", variant, entry.variants, f"There are: {', '.join(entry.variants)}.")
+    return entry, variant
+
+
+def _pairs(*domains: str) -> tuple[str, ...]:
+    return tuple("-".join(pair) for pair in permutations(domains, 2))
+
+
+def _unsupervised(
+    name: str, path: str, summary: str, source: str, variants: tuple[str, ...] = ()
+) -> tuple[str, ProblemEntry]:
+    return name, ProblemEntry(name, "unsupervised", summary, source, f"isthmus.data.benchmarks.{path}", variants)
+
+
+_MCD = "Saito et al., CVPR 2018"
+_GONG = "Gong et al., CVPR 2012"
+_OFFICE_CALTECH = _pairs("amazon", "caltech", "dslr", "webcam")
+
+_ENTRIES = dict(
+    [
+        _unsupervised(
+            "digits-photo",
+            "digits_photo:digits_photo",
+            "handwritten digits to digits blended into photographs; needs no download",
+            "made of scikit-learn's data, after Ganin et al., JMLR 2016",
+        ),
+        _unsupervised(
+            "mnist-usps", "digits:mnist_usps", "2000 MNIST to 1800 USPS training images, USPS test set", _MCD
+        ),
+        _unsupervised(
+            "usps-mnist", "digits:usps_mnist", "1800 USPS to 2000 MNIST training images, MNIST test set", _MCD
+        ),
+        _unsupervised("mnist-usps-full", "digits:mnist_usps_full", "all training images, USPS test set", _MCD),
+        _unsupervised("usps-mnist-full", "digits:usps_mnist_full", "all training images, MNIST test set", _MCD),
+        _unsupervised(
+            "mnist-mnist_m",
+            "digits:mnist_mnist_m",
+            "50000 MNIST images to 10000 MNIST-M images of other digits, MNIST-M test set",
+            "Ganin et al., JMLR 2016",
+        ),
+        _unsupervised("svhn-mnist", "digits:svhn_mnist", "house numbers to MNIST, MNIST test set", _MCD),
+        _unsupervised(
+            "office31",
+            "office:office31",
+            "31 office objects, transductive",
+            "Saenko et al., ECCV 2010",
+            _pairs("amazon", "dslr", "webcam"),
+        ),
+        _unsupervised(
+            "office-home",
+            "office:office_home",
+            "65 objects of home and office, transductive",
+            "Venkateswara et al., CVPR 2017",
+            _pairs("art", "clipart", "product", "real_world"),
+        ),
+        _unsupervised(
+            "office-caltech10", "office:office_caltech10", "10 objects, transductive", _GONG, _OFFICE_CALTECH
+        ),
+        _unsupervised(
+            "office-caltech10-googlenet",
+            "office_features:googlenet",
+            "10 objects as GoogLeNet features, transductive",
+            _GONG,
+            _OFFICE_CALTECH,
+        ),
+        _unsupervised(
+            "office-caltech10-surf",
+            "office_features:surf",
+            "10 objects as histograms of SURF words, transductive",
+            _GONG,
+            _OFFICE_CALTECH,
+        ),
+    ]
+)

@@ -1,0 +1,44 @@
+"""Where a benchmark's files may lie under the data root."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+from isthmus.errors import DataError
+
+
+def data_root(path: Path | None = None) -> Path:
+    """The folder that holds the data: `path`, or else that of `ISTHMUS_DATA`, or else `~/.cache/isthmus`."""
+    return Path(path or os.environ.get("ISTHMUS_DATA") or "~/.cache/isthmus").expanduser()
+
+
+def first_existing(root: Path, candidates: Iterable[str]) -> Path | None:
+    """The first of some paths below `root` that exists."""
+    return next((root / candidate for candidate in candidates if (root / candidate).exists()), None)
+
+
+def matching_child(folder: Path, *names: str) -> Path | None:
+    """A child of `folder` called like one of `names`, whatever its case, spaces, dashes, underscores and suffix.
+
+    Names are tried in order, and of several matching children the first in alphabetical order is taken.
+    """
+    children = sorted(folder.iterdir()) if folder.is_dir() else []
+    for name in names:
+        for child in children:
+            if _plain(child.stem if child.is_file() else child.name) == _plain(name):
+                return child
+    return None
+
+
+def put_there(what: str, path: Path, layout: str, source: str) -> DataError:
+    """The error for a benchmark that has no official address to download from."""
+    return DataError(
+        f"Expected {what} at `{path}`, but found nothing. It has no official address to download from: get it from "
+        f"{source} and lay it out as {layout}. Another data root is given by `--data-root` or `ISTHMUS_DATA`."
+    )
+
+
+def _plain(name: str) -> str:
+    return "".join(character for character in name.lower() if character.isalnum())

@@ -1,0 +1,1 @@
+"""From files, arrays and data sets to problems."""

@@ -1,0 +1,164 @@
+"""Problems from NumPy arrays and tensors."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from isthmus.data.inputs import ImageInput, Input, VectorInput
+from isthmus.data.problems import Domain, Exam, Problem, check_lengths
+from isthmus.data.readers.defaults import default_input
+from isthmus.data.readers.labels import LabelCode, LabelValue, label_values
+from isthmus.data.recipes import Recipe
+from isthmus.data.samples import ArraySamples
+from isthmus.data.tasks import Labels
+from isthmus.errors import DataError
+
+
+def array_problem(
+    X_source: Any,
+    y_source: Any,
+    X_target: Any,
+    *,
+    exam: tuple[Any, Any] | None = None,
+    classes: Sequence[LabelValue] | None = None,
+    backbone: str | None = None,
+    image_size: int | None = None,
+    name: str = "arrays",
+) -> Problem:
+    """An unsupervised problem from arrays or tensors.
+
+    Vectors are standardised by the source and go to the `mlp`; images are treated by their size, see
+    `readers.defaults.default_input`. A domain smaller than the usual batch makes the batch as small as itself.
+
+    Args:
+        X_source: (n, features) vectors, or images: (n, height, width), (n, height, width, channels) or
+            (n, channels, height, width), with 1 or 3 channels, from 0 to 255 in whole numbers or from 0 to 1.
+        y_source: (n,) whole numbers or strings.
+        X_target: (m, …), of the same kind.
+        exam: samples of the target's kind and their labels; those of `X_target` again make it transductive.
+        classes: label values in the order wanted, or names of the classes 0, 1, …; the source's, sorted, if None.
+        backbone: name of the backbone; by the kind and size of the samples if None.
+        image_size: pixels that the network sees; by the images' size if None.
+        name: of the problem.
+
+    Raises:
+        DataError: shapes, widths, lengths or labels that do not fit each other, or values that are no image's or not
+            finite.
+        OptionError: an option out of range.
+    """
+    arrays = {"X_source": X_source, "X_target": X_target} | ({"exam": exam[0]} if exam is not None else {})
+    tensors = [sample_tensor(array, name=label) for label, array in arrays.items()]
+    input, backbone = _input(tensors, image_size, backbone)
+    samples = [stored_samples(tensor, input, name=label) for label, tensor in zip(arrays, tensors)]
+
+    labels = label_values(y_source, name="y_source")
+    code = LabelCode.of(labels, classes)
+    source_labels = code.encode(labels, name="y_source")
+    check_lengths("y_source", samples[0], source_labels)
+    return Problem(
+        name=name,
+        domains=(Domain("source", samples[0], source_labels), Domain("target", samples[1])),
+        input=input,
+        backbone=backbone,
+        recipe=Recipe(batch_size=max(2, min(Recipe().batch_size, len(samples[0]), len(samples[1])))),
+        exam=_exam(samples, code.encode(label_values(exam[1], name="exam"), name="exam")) if exam is not None else None,
+    )
+
+
+def sample_tensor(array: Any, *, name: str) -> Tensor:
+    """An array of any accepted layout as (n, features) float32 vectors or (n, channels, height, width) uint8 images.
+
+    Raises:
+        DataError: another shape or type, values out of range or not finite; `name` says whose.
+    """
+    if isinstance(array, Tensor):
+        array = array.detach().cpu().numpy()
+    try:
+        values = np.asarray(array)
+    except ValueError as error:
+        raise DataError(f"`{name}`: expected samples of one shape, but got {error}.") from error
+    if values.dtype.kind not in "buif":
+        raise DataError(f"`{name}`: expected an array of numbers, but got {values.dtype}. Convert it.")
+    if values.ndim == 2:
+        vectors = torch.from_numpy(values.astype(np.float32))
+        return ArraySamples(vectors, name=name).values
+    pixels = torch.from_numpy(np.ascontiguousarray(_eight_bit(_channels_first(values, name), name)))
+    return ArraySamples(pixels, name=name).values
+
+
+def stored_samples(samples: Tensor, input: Input, *, name: str) -> ArraySamples:
+    """The result of `sample_tensor` as a problem with `input` stores it.
+
+    Raises:
+        DataError: vectors for an image input or the reverse, or vectors of another width.
+    """
+    if isinstance(input, VectorInput):
+        if samples.ndim != 2 or samples.shape[1:] != input.stored_shape:
+            raise DataError(
+                f"`{name}`: expected vectors of {input.features} features, as in the source, but got shape "
+                f"{tuple(samples.shape)}."
+            )
+        return ArraySamples(samples, name=name)
+    if samples.ndim != 4:
+        raise DataError(f"`{name}`: expected images, as in the source, but got shape {tuple(samples.shape)}.")
+    return ArraySamples(_stored_images(samples, input), name=name)
+
+
+def _input(tensors: Sequence[Tensor], image_size: int | None, backbone: str | None) -> tuple[Input, str]:
+    if tensors[0].ndim == 2:
+        return VectorInput.standardising(tensors[0]), backbone or "mlp"
+    images = [tensor for tensor in tensors if tensor.ndim == 4]
+    side = max(min(tensor.shape[2:]) for tensor in images)
+    channels = max(tensor.shape[1] for tensor in images)
+    return default_input(side, channels=channels, image_size=image_size, backbone=backbone)
+
+
+def _stored_images(images: Tensor, input: ImageInput) -> Tensor:
+    """As `input.store` makes them, in one step where at most grey becomes RGB."""
+    if images.shape[2:] == input.stored_shape[1:] and images.shape[1] <= input.channels:
+        return images.expand(-1, input.channels, -1, -1).contiguous()
+    from PIL import Image
+
+    arrays = images.permute(0, 2, 3, 1).numpy()
+    grey = images.shape[1] == 1
+    return torch.stack([input.store(Image.fromarray(array[..., 0] if grey else array)) for array in arrays])
+
+
+def _exam(samples: Sequence[ArraySamples], labels: Labels) -> Exam:
+    _, target, measured = samples
+    check_lengths("exam", measured, labels)
+    return Exam("target", measured, labels, transductive=torch.equal(measured.values, target.values))
+
+
+def _channels_first(values: np.ndarray[Any, Any], name: str) -> np.ndarray[Any, Any]:
+    if values.ndim == 3:
+        return values[:, None]
+    if values.ndim == 4 and values.shape[1] in (1, 3):
+        return values
+    if values.ndim == 4 and values.shape[3] in (1, 3):
+        return values.transpose(0, 3, 1, 2)
+    raise DataError(
+        f"`{name}`: expected vectors (n, features) or images (n, height, width), (n, height, width, channels) or "
+        f"(n, channels, height, width) with 1 or 3 channels, but got shape {values.shape}."
+    )
+
+
+def _eight_bit(values: np.ndarray[Any, Any], name: str) -> np.ndarray[Any, Any]:
+    if values.dtype == np.uint8 or values.size == 0:
+        return values.astype(np.uint8)
+    low, high = values.min(), values.max()
+    if not (np.isfinite(low) and np.isfinite(high)):
+        raise DataError(f"`{name}`: expected finite pixels, but got NaN or infinity. Remove or impute these samples.")
+    whole = values.dtype.kind in "bui"
+    if low < 0 or high > (255 if whole else 1):
+        expected = "0 to 255" if whole else "0 to 1"
+        raise DataError(
+            f"`{name}`: expected {values.dtype} pixels from {expected}, but got {low} to {high}. Scale them; they are "
+            f"normalised later."
+        )
+    return values.astype(np.uint8) if whole else np.rint(values * 255).astype(np.uint8)

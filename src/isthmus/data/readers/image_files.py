@@ -1,0 +1,116 @@
+"""Many image files to stored samples: decoded by a pool of threads, kept in memory where they fit."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from isthmus.data.inputs import ImageInput
+from isthmus.data.readers.decode import UnreadableImageError, open_image
+from isthmus.data.samples import ArraySamples, MappedSamples, Samples
+from isthmus.errors import DataError
+from isthmus.progress import track
+
+OnBadImage = Literal["fail", "skip"]
+MEMORY_BUDGET = 2 * 1024**3
+"""Bytes of stored images that are kept in memory by default."""
+SHOWN = 5
+"""Bad files that a message names."""
+
+
+@dataclass(frozen=True)
+class ImageFiles:
+    """The stored image of each file, decoded when it is asked for."""
+
+    paths: tuple[Path, ...]
+    input: ImageInput
+
+    def __call__(self, index: int) -> Tensor:
+        return self.input.store(open_image(self.paths[index]))
+
+
+@dataclass(frozen=True)
+class ReadImages:
+    """What came of reading a list of files.
+
+    Attributes:
+        samples: of the files that could be read, in order.
+        kept: indices of these files in the list, (n,).
+        bad: an error for each of the others.
+    """
+
+    samples: Samples
+    kept: Tensor
+    bad: tuple[UnreadableImageError, ...]
+
+
+def read_images(paths: Sequence[Path], input: ImageInput, *, name: str, in_memory: bool = True) -> ReadImages:
+    """Decode every file once, with a progress bar, so that no bad file is met in the middle of training.
+
+    Args:
+        paths: of the files.
+        input: what the images are stored for.
+        name: what the progress bar calls them.
+        in_memory: whether to keep them, (n, channels, resize, resize) uint8, or to decode them anew at each read.
+
+    Raises:
+        DataError: not one of the files can be read.
+    """
+    load = ImageFiles(tuple(paths), input)
+    values = torch.empty((len(paths) if in_memory else 0, *input.stored_shape), dtype=torch.uint8)
+
+    def decode(index: int) -> UnreadableImageError | None:
+        try:
+            image = load(index)
+        except UnreadableImageError as error:
+            return error
+        if in_memory:
+            values[index] = image
+        return None
+
+    with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
+        errors = list(track(pool.map(decode, range(len(paths))), f"Reading {name}", len(paths)))
+    bad = tuple(error for error in errors if error is not None)
+    kept = torch.tensor([index for index, error in enumerate(errors) if error is None], dtype=torch.long)
+    if not len(kept):
+        raise DataError(f"Expected images in {name}, but {summary(bad, len(paths))}. Replace the files.")
+    good = tuple(paths[index] for index in kept.tolist())
+    names = tuple(str(path) for path in good)
+    samples: Samples = (
+        ArraySamples(values[kept] if bad else values, name=name, names=names)
+        if in_memory
+        else MappedSamples(len(good), ImageFiles(good, input), names=names)
+    )
+    return ReadImages(samples, kept, bad)
+
+
+def fits_in_memory(images: int, input: ImageInput, budget: int) -> bool:
+    """Whether so many stored images take at most `budget` bytes."""
+    return images * input.channels * input.resize**2 <= budget
+
+
+def refuse_bad_images(bad: Sequence[UnreadableImageError], total: int) -> None:
+    """Refuse files that cannot be read.
+
+    Raises:
+        DataError: naming the first of them and their number.
+    """
+    if bad:
+        raise DataError(
+            f"Expected {total} readable images, but {summary(bad, total)}. "
+            f"Replace or remove them, or leave them out with `--on-bad-image skip`."
+        )
+
+
+def summary(bad: Sequence[UnreadableImageError], total: int) -> str:
+    """How many cannot be read, and the first of them with their reasons."""
+    first = "; ".join(f"`{error.path}` ({error.reason})" for error in bad[:SHOWN])
+    more = f"; and {len(bad) - SHOWN} more" if len(bad) > SHOWN else ""
+    return f"{len(bad)} of {total} cannot be read: {first}{more}"

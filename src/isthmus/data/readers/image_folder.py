@@ -1,0 +1,108 @@
+"""What a folder of images holds, found without decoding any of them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from isthmus.errors import DataError
+
+SUFFIXES = frozenset(
+    (".bmp", ".gif", ".jpeg", ".jpg", ".pbm", ".pgm", ".png", ".pnm", ".ppm", ".tif", ".tiff", ".webp")
+)
+
+
+@dataclass(frozen=True)
+class ImageFolder:
+    """A folder with a folder of images per class, or a flat one, whose images have no labels.
+
+    Attributes:
+        root: the folder.
+        paths: of its images, sorted.
+        classes: names of its class folders, sorted; empty for a flat folder.
+        labels: index of each image's class; empty for a flat folder.
+    """
+
+    root: Path
+    paths: tuple[Path, ...]
+    classes: tuple[str, ...] = ()
+    labels: tuple[int, ...] = ()
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """The class of each image; empty for a flat folder."""
+        return tuple(self.classes[label] for label in self.labels)
+
+    def files(self) -> frozenset[Path]:
+        """The images' true places, to compare with another folder's."""
+        root = self.root.resolve()
+        return frozenset(root / path.relative_to(self.root) for path in self.paths)
+
+
+def scan_folder(root: Path) -> ImageFolder:
+    """The images below `root`; its first-level folders are the classes.
+
+    Common image suffixes count, in either case; hidden files and folders do not.
+
+    Raises:
+        DataError: no such folder, no images, a class folder without images, or images beside class folders.
+    """
+    if not root.is_dir():
+        found = "a file" if root.exists() else "nothing"
+        raise DataError(f"Expected a folder of images at `{root}`, but got {found}. Check the path.")
+    children = sorted(child for child in root.iterdir() if not _hidden(child.name))
+    direct = tuple(child for child in children if _is_image(child))
+    folders = [child for child in children if child.is_dir()]
+    found_in = {folder.name: tuple(sorted(_images_below(folder))) for folder in folders}
+    if not direct and not any(found_in.values()):
+        raise DataError(
+            f"Expected images in `{root}` ({', '.join(sorted(SUFFIXES))}), but got none. Put a folder of images per "
+            f"class there, or the images themselves for a domain without labels."
+        )
+    if not any(found_in.values()):
+        return ImageFolder(root, direct)
+    if direct:
+        raise DataError(
+            f"Expected either images or class folders in `{root}`, but got both: {len(direct)} images (first: "
+            f"`{direct[0].name}`) beside {listed(found_in)}. Move the images into class folders."
+        )
+    empty = [name for name, images in found_in.items() if not images]
+    if empty:
+        raise DataError(
+            f"Expected images in every class folder of `{root}`, but got none in {listed(empty)}. "
+            f"Add images or remove the empty folder."
+        )
+    classes = tuple(found_in)
+    return ImageFolder(
+        root,
+        tuple(path for name in classes for path in found_in[name]),
+        classes,
+        tuple(label for label, name in enumerate(classes) for _ in found_in[name]),
+    )
+
+
+def _images_below(folder: Path) -> Iterator[Path]:
+    for place, folders, files in os.walk(folder):
+        folders[:] = [name for name in folders if not _hidden(name)]
+        yield from (path for path in (Path(place) / name for name in files) if _is_image(path))
+
+
+def _is_image(path: Path) -> bool:
+    return path.suffix.lower() in SUFFIXES and not _hidden(path.name) and path.is_file()
+
+
+def _hidden(name: str) -> bool:
+    return name.startswith(".") or name == "__MACOSX"  # what some archivers leave behind
+
+
+def listed(names: Iterable[str], most: int = 10) -> str:
+    """Names for a message, the first ones of many.
+
+    >>> listed(["cat", "dog"]), listed([]), listed("abc", most=2)
+    ('`cat`, `dog`', 'none', '`a`, `b` and 1 more')
+    """
+    every = list(names)
+    shown = ", ".join(f"`{name}`" for name in every[:most]) or "none"
+    return f"{shown} and {len(every) - most} more" if len(every) > most else shown

@@ -1,0 +1,106 @@
+"""Stored samples, read by index: the one interface between readers and loaders."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from isthmus.errors import DataError
+
+
+class Samples(Protocol):
+    """A finite collection of stored images (uint8) or vectors (float32), all of one shape."""
+
+    def __len__(self) -> int: ...
+
+    def read(self, indices: Tensor, generator: torch.Generator) -> Tensor:
+        """The samples at `indices` (n,), as (n, *shape); `generator` feeds collections that are drawn anew."""
+        ...
+
+
+class ArraySamples:
+    """Samples in memory.
+
+    Args:
+        values: (n, channels, height, width) uint8 images or (n, features) vectors.
+        name: what an error message calls them.
+        names: what each sample is called, such as the path of its file; none for their numbers.
+
+    Raises:
+        DataError: another shape or type, no samples, or values that are not finite.
+    """
+
+    def __init__(self, values: Tensor, *, name: str = "samples", names: Sequence[str] = ()) -> None:
+        if values.ndim not in (2, 4):
+            raise DataError(
+                f"`{name}`: expected images (n, channels, height, width) or vectors (n, features), "
+                f"but got shape {tuple(values.shape)}."
+            )
+        if len(values) == 0:
+            raise DataError(f"`{name}`: expected at least one sample, but got none.")
+        if values.is_floating_point() and not bool(values.isfinite().all()):
+            rows = (~values.flatten(1).isfinite().all(dim=1)).nonzero().flatten()
+            raise DataError(
+                f"`{name}`: expected finite numbers, but got NaN or infinity in {len(rows)} of {len(values)} samples "
+                f"(first: {int(rows[0])}). Remove or impute them."
+            )
+        if values.ndim == 4 and values.dtype != torch.uint8:
+            raise DataError(f"`{name}`: expected images as uint8 from 0 to 255, but got {values.dtype}.")
+        self.values = values
+        self.names = tuple(names)
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    def read(self, indices: Tensor, generator: torch.Generator) -> Tensor:
+        return self.values[indices]
+
+
+class Subset:
+    """Some of another collection's samples."""
+
+    def __init__(self, samples: Samples, indices: Tensor) -> None:
+        self.samples = samples
+        self.indices = indices
+
+    def __len__(self) -> int:
+        return len(self.indices)
+
+    def read(self, indices: Tensor, generator: torch.Generator) -> Tensor:
+        return self.samples.read(self.indices[indices], generator)
+
+
+class MappedSamples:
+    """Samples computed one by one: files that do not fit into memory, or a map-style data set.
+
+    Args:
+        length: how many there are.
+        load: the stored sample at an index.
+        names: what each sample is called, such as the path of its file; none for their numbers.
+    """
+
+    def __init__(self, length: int, load: Callable[[int], Tensor], *, names: Sequence[str] = ()) -> None:
+        self.length = length
+        self.load = load
+        self.names = tuple(names)
+
+    def __len__(self) -> int:
+        return self.length
+
+    def read(self, indices: Tensor, generator: torch.Generator) -> Tensor:
+        return torch.stack([self.load(index) for index in indices.tolist()])
+
+
+def names_of(samples: Samples) -> tuple[str, ...]:
+    """What each sample is called: the path of its file where it has one, otherwise its number.
+
+    >>> names_of(ArraySamples(torch.zeros(2, 3)))
+    ('0', '1')
+    """
+    if isinstance(samples, Subset):
+        names = names_of(samples.samples)
+        return tuple(names[index] for index in samples.indices.tolist())
+    return getattr(samples, "names", ()) or tuple(str(number) for number in range(len(samples)))

@@ -1,0 +1,76 @@
+"""What is predicted, and the four settings."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+import torch
+from torch import Tensor
+
+from isthmus.errors import DataError
+
+
+class Setting(str, Enum):
+    """Who has labels of what; every method states the one it is for."""
+
+    UNSUPERVISED = "unsupervised"
+    """Source labelled, target not, same classes; measured on the target."""
+    INDUCTIVE = "inductive"
+    """Source labelled, target with a few labels of other classes; measured on the target."""
+    JOINT = "joint"
+    """n domains, each with labels of its own; measured on every domain."""
+    ASSISTED = "assisted"
+    """Main task labelled on the source only, anchor task on both; measured on the target."""
+
+    def __str__(self) -> str:
+        return self.value
+
+
+@dataclass(frozen=True)
+class Classification:
+    """One of several named classes for each image.
+
+    >>> Classification(("cat", "dog")).num_classes
+    2
+    """
+
+    classes: tuple[str, ...]
+    metric = "accuracy"
+    higher_is_better = True
+
+    def __post_init__(self) -> None:
+        if len(self.classes) < 2:
+            found = f"only {self.classes[0]!r}" if self.classes else "none"
+            raise DataError(f"Expected at least two classes, but got {found}. Add a folder of images per class.")
+        if len(set(self.classes)) != len(self.classes):
+            raise DataError(f"Expected distinct class names, but got {', '.join(self.classes)}.")
+
+    @property
+    def num_classes(self) -> int:
+        return len(self.classes)
+
+
+@dataclass(frozen=True)
+class Labels:
+    """Class indices, (n,) int64, of a classification task."""
+
+    task: Classification
+    values: Tensor
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "values", torch.as_tensor(self.values))
+        if self.values.ndim != 1 or self.values.is_floating_point():
+            raise DataError(
+                f"Expected labels as a vector of whole numbers, but got shape {tuple(self.values.shape)} "
+                f"of {self.values.dtype}."
+            )
+        object.__setattr__(self, "values", self.values.long())
+        if len(self.values) and not 0 <= int(self.values.min()) <= int(self.values.max()) < self.task.num_classes:
+            raise DataError(
+                f"Expected labels from 0 to {self.task.num_classes - 1}, one of {self.task.num_classes} classes, "
+                f"but got values from {int(self.values.min())} to {int(self.values.max())}."
+            )
+
+    def __len__(self) -> int:
+        return len(self.values)

@@ -1,0 +1,81 @@
+"""Where training runs: Lightning Fabric's own options, passed through."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from isthmus.errors import OptionError
+
+if TYPE_CHECKING:
+    from lightning.fabric import Fabric
+    from lightning.fabric.loggers.logger import Logger
+
+PRECISIONS = ("32-true", "bf16-mixed", "16-mixed", "64-true")
+
+
+@dataclass(frozen=True)
+class Hardware:
+    """Devices, processes and precision.
+
+    Attributes:
+        accelerator: `auto`, `cpu`, `cuda`, `mps`.
+        devices: number of processes on each node, one a device; -1 for all devices.
+        num_nodes: number of machines.
+        strategy: `auto`, or `ddp` for several processes.
+        precision: `32-true`, `bf16-mixed`, `16-mixed` (GPU) or `64-true`.
+        workers: processes that read data ahead, per domain; 0 reads in the training process.
+        tensorboard: whether to write TensorBoard logs beside `metrics.csv`.
+    """
+
+    accelerator: str = "auto"
+    devices: int = 1
+    num_nodes: int = 1
+    strategy: str = "auto"
+    precision: str = "32-true"
+    workers: int = 0
+    tensorboard: bool = False
+
+    def __post_init__(self) -> None:
+        if self.precision not in PRECISIONS:
+            raise OptionError(f"Expected `precision` to be one of {PRECISIONS}, but got {self.precision!r}.")
+        for name, least in (("devices", -1), ("num_nodes", 1), ("workers", 0)):
+            if (value := getattr(self, name)) < least or (name == "devices" and value == 0):
+                raise OptionError(f"Expected `{name}` of at least {max(least, 1)}, but got {value}.")
+
+    def fabric(self) -> Fabric:
+        """A launched Fabric.
+
+        Raises:
+            OptionError: this machine cannot do what was asked.
+        """
+        from lightning.fabric import Fabric
+
+        try:
+            fabric = Fabric(
+                accelerator=self.accelerator,
+                devices=self.devices,
+                num_nodes=self.num_nodes,
+                strategy=self.strategy,
+                precision=self.precision,  # type: ignore[arg-type]
+            )
+        except Exception as error:  # Fabric's refusals are of many types
+            raise OptionError(f"Lightning Fabric refuses these options: {error}") from error
+        fabric.launch()
+        return fabric
+
+    def tensorboard_logger(self, folder: Path) -> Logger | None:
+        """A TensorBoard logger that writes into `folder`, if asked for.
+
+        Raises:
+            OptionError: TensorBoard is not installed.
+        """
+        if not self.tensorboard:
+            return None
+        from lightning.fabric.loggers import TensorBoardLogger
+
+        try:
+            return TensorBoardLogger(folder, name="", version="tensorboard")
+        except ModuleNotFoundError as error:
+            raise OptionError("TensorBoard is not installed. Run `pip install 'isthmus[tensorboard]'`.") from error

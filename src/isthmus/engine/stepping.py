@@ -1,0 +1,119 @@
+"""From updates to optimiser steps."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn.utils import clip_grad_norm_
+
+from isthmus.data.recipes import Recipe
+from isthmus.functional.schedules import annealing
+from isthmus.methods.base import Method, Update
+
+if TYPE_CHECKING:
+    from lightning.fabric import Fabric
+
+
+class Stepper:
+    """One optimiser a group of parameters; backward, averaging over processes, clipping and stepping of updates.
+
+    Args:
+        method: whose groups are optimised.
+        frozen: groups that are not.
+        recipe: optimiser, learning rates, schedule and clipping.
+        fabric: the processes to average over.
+    """
+
+    def __init__(self, method: Method[Any], frozen: Iterable[str], recipe: Recipe, fabric: Fabric) -> None:
+        self.recipe = recipe
+        self.fabric = fabric
+        self.parameters = {
+            name: list(group.parameters()) for name, group in method.groups().items() if name not in set(frozen)
+        }
+        factor = recipe.backbone_lr_factor if method.backbone.pretrained else 1.0
+        self.lrs = {name: recipe.lr * (factor if name == "backbone" else 1.0) for name in self.parameters}
+        self.optimizers = {
+            name: make_optimizer(recipe, parameters, self.lrs[name])
+            for name, parameters in self.parameters.items()
+            if parameters
+        }
+        # Only float16 needs its losses scaled; disabled, the scaler passes everything through.
+        self.scaler = torch.amp.GradScaler(fabric.device.type, enabled=fabric.strategy.precision.precision == "16-mixed")
+
+    def schedule(self, progress: float) -> None:
+        """Set the learning rates for this point of the stage."""
+        factor = annealing(progress) if self.recipe.schedule == "annealed" else 1.0
+        for name, optimizer in self.optimizers.items():
+            for group in optimizer.param_groups:
+                group["lr"] = self.lrs[name] * factor
+
+    def step(self, update: Update) -> None:
+        """Descend every loss of the update on the groups it names, at once."""
+        groups = [name for name in update.groups if name in self.optimizers]
+        self._backward(update)
+        parameters = [p for name in groups for p in self.parameters[name]]
+        if self.fabric.world_size > 1:
+            self._average([p.grad for p in parameters if p.grad is not None])
+        for name in groups:
+            self.scaler.unscale_(self.optimizers[name])
+        if self.recipe.clip_norm is not None:
+            clip_grad_norm_(parameters, self.recipe.clip_norm)
+        for name in groups:
+            self.scaler.step(self.optimizers[name])
+        self.scaler.update()
+        for parameter in parameters:
+            parameter.grad = None
+
+    def state_dict(self) -> dict[str, Any]:
+        """Everything that the next step depends on, besides the weights."""
+        optimizers = {name: optimizer.state_dict() for name, optimizer in self.optimizers.items()}
+        return {"optimizers": optimizers, "scaler": self.scaler.state_dict()}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Continue from a `state_dict`."""
+        for name, optimizer in self.optimizers.items():
+            optimizer.load_state_dict(state["optimizers"][name])
+        self.scaler.load_state_dict(state["scaler"])
+
+    def _backward(self, update: Update) -> None:
+        # Groups that descend the same losses share a backward pass, and each pass visits only what lies between its
+        # losses and its groups: a loss on the classifiers never reaches the backbone, so the backbone is walked once.
+        passes: dict[tuple[int, ...], list[str]] = {}
+        for name in update.groups:
+            if name in self.optimizers:
+                losses = tuple(i for i, objective in enumerate(update.objectives) if name in objective.on)
+                passes.setdefault(losses, []).append(name)
+        for position, (losses, names) in enumerate(passes.items()):
+            loss = sum((update.objectives[i].loss for i in losses[1:]), update.objectives[losses[0]].loss)
+            parameters = [p for name in names for p in self.parameters[name]]
+            gradients = torch.autograd.grad(
+                self.scaler.scale(loss), parameters, retain_graph=position + 1 < len(passes), allow_unused=True
+            )
+            for parameter, gradient in zip(parameters, gradients):
+                parameter.grad = gradient
+
+    def _average(self, gradients: list[Tensor]) -> None:
+        # One message for all: the gradients of an update travel as one flat buffer.
+        flat = torch.cat([gradient.flatten() for gradient in gradients])
+        torch.distributed.all_reduce(flat)
+        flat /= self.fabric.world_size
+        for gradient, part in zip(gradients, flat.split([gradient.numel() for gradient in gradients])):
+            gradient.copy_(part.view(gradient.shape))
+
+
+def make_optimizer(recipe: Recipe, parameters: list[nn.Parameter], lr: float) -> torch.optim.Optimizer:
+    """The recipe's optimiser for one group of parameters."""
+    if recipe.optimizer == "sgd":
+        return torch.optim.SGD(
+            parameters,
+            lr,
+            momentum=recipe.momentum,
+            weight_decay=recipe.weight_decay,
+            nesterov=recipe.momentum > 0,
+            fused=True,
+        )
+    algorithm = torch.optim.Adam if recipe.optimizer == "adam" else torch.optim.AdamW
+    return algorithm(parameters, lr, weight_decay=recipe.weight_decay, fused=True)

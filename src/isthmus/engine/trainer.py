@@ -1,0 +1,177 @@
+"""The training loop."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+from itertools import islice
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor
+
+from isthmus.data.batches import Layout
+from isthmus.data.loaders import Share, batches, mix, steps_per_epoch
+from isthmus.data.problems import Problem
+from isthmus.engine.stepping import Stepper
+from isthmus.errors import DivergenceError, OptionError
+from isthmus.methods.base import Method, Stage
+from isthmus.nn.batch_norm import synchronise_batch_norm
+from isthmus.progress import progress_bar
+
+if TYPE_CHECKING:
+    from lightning.fabric import Fabric
+
+AfterEpoch = Callable[[int, dict[str, float]], None]
+"""Called with the number of finished epochs and the epoch's mean losses by name."""
+
+
+class Trainer:
+    """Trains a method on a problem's domains.
+
+    The random state of an epoch is a function of seed, epoch and process, and so is every batch: with weights, optimisers
+    and the number of epochs done, a run continues bit for bit.
+
+    Args:
+        method: what is trained; moved to the device.
+        problem: whose domains it is trained on, by whose recipe.
+        fabric: a launched Fabric.
+        seed: of shuffles, augmentation and dropout.
+        workers: processes that read ahead, per domain.
+        title: what the progress bar says.
+    """
+
+    def __init__(
+        self, method: Method[Any], problem: Problem, fabric: Fabric, *, seed: int, workers: int = 0, title: str = ""
+    ) -> None:
+        self.problem = problem
+        self.fabric = fabric
+        self.seed = seed
+        self.workers = workers
+        self.title = title
+        self.epoch = 0
+        self.seconds = 0.0
+        self.steps_per_epoch = steps_per_epoch(problem)
+        self.steps = self.steps_per_epoch * problem.recipe.epochs
+        if problem.recipe.batch_size % fabric.world_size:
+            raise OptionError(
+                f"Expected a batch size that {fabric.world_size} processes can share evenly, "
+                f"but got {problem.recipe.batch_size}."
+            )
+        if fabric.world_size > 1:
+            synchronise_batch_norm(method)
+        double = fabric.strategy.precision.precision == "64-true"
+        self.layout = Layout(
+            fabric.device, torch.float64 if double else torch.float32, channels_last=method.backbone.convolutional
+        )
+        self.method = method.to(self.layout.device, self.layout.dtype)
+        if self.layout.channels_last:
+            self.method.to(memory_format=torch.channels_last)
+        self.stages = method.stages()
+        self._enter(self._stage_at(0))
+
+    def run(self, after_epoch: AfterEpoch) -> None:
+        """Train from the current epoch to the last.
+
+        Raises:
+            DivergenceError: an epoch's mean loss is not finite.
+        """
+        stream = batches(
+            self.problem,
+            seed=self.seed,
+            start=self.epoch * self.steps_per_epoch,
+            stop=self.steps,
+            share=Share(self.fabric.global_rank, self.fabric.world_size),
+            workers=self.workers,
+        )
+        with progress_bar() as progress:
+            bar = progress.add_task(self.title, total=self.steps, completed=self.epoch * self.steps_per_epoch, status="")
+            while self.epoch < self.problem.recipe.epochs:
+                torch.manual_seed(mix(self.seed, self.epoch, self.fabric.global_rank, 2))
+                started = time.perf_counter()
+                self._set_modes()
+                meter = _Meter()
+                for offset, batch in enumerate(islice(stream, self.steps_per_epoch)):
+                    self._step(batch, self.epoch * self.steps_per_epoch + offset, meter)
+                    progress.advance(bar)
+                self.epoch += 1
+                losses = meter.means()
+                self.seconds += time.perf_counter() - started
+                self._check_finite(losses)
+                progress.update(bar, status=" ".join(f"{name} {value:.3f}" for name, value in losses.items()))
+                after_epoch(self.epoch, losses)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Everything that the next epoch depends on."""
+        return {
+            "epoch": self.epoch,
+            "seconds": self.seconds,
+            "method": self.method.state_dict(),
+            "stepper": self.stepper.state_dict(),
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Continue from a `state_dict`."""
+        self.epoch = state["epoch"]
+        self.seconds = state["seconds"]
+        self.method.load_state_dict(state["method"])
+        # The last step taken decides the stage: the next one may open a new stage, with an optimiser of its own.
+        self._enter(self._stage_at(max(self.epoch * self.steps_per_epoch - 1, 0)))
+        self.stepper.load_state_dict(state["stepper"])
+
+    def _step(self, batch: Any, step: int, meter: _Meter) -> None:
+        stage = self._stage_at(step)
+        if stage is not self.stage:
+            self._enter(stage)
+        start = max((other.until for other in self.stages if other.until < stage.until), default=0.0)
+        progress = (step / self.steps - start) / (stage.until - start)
+        self.stepper.schedule(progress)
+        updates = stage.steps(batch.to(self.layout), progress)
+        while True:
+            with self.fabric.autocast():
+                update = next(updates, None)
+            if update is None:
+                break
+            self.stepper.step(update)
+            meter.add(update.log)
+
+    def _stage_at(self, step: int) -> Stage[Any]:
+        return next((stage for stage in self.stages if step / self.steps < stage.until), self.stages[-1])
+
+    def _enter(self, stage: Stage[Any]) -> None:
+        self.stage = stage
+        for name, group in self.method.groups().items():
+            group.requires_grad_(name not in stage.frozen)
+        self.stepper = Stepper(self.method, stage.frozen, self.problem.recipe, self.fabric)
+        self._set_modes()
+
+    def _set_modes(self) -> None:
+        self.method.train()
+        for name in self.stage.frozen:
+            self.method.groups()[name].eval()
+
+    def _check_finite(self, losses: dict[str, float]) -> None:
+        broken = [name for name, value in losses.items() if not math.isfinite(value)]
+        if broken:
+            raise DivergenceError(
+                f"Training diverged in epoch {self.epoch}: {', '.join(broken)} became NaN or infinite. "
+                f"Use a smaller `--lr` (now {self.problem.recipe.lr:g}) or set `--clip-norm 1`."
+            )
+
+
+class _Meter:
+    """Means of logged scalars over an epoch; read once, at its end, so that no step waits for a device."""
+
+    def __init__(self) -> None:
+        self.totals: dict[str, Tensor] = {}
+        self.counts: dict[str, int] = {}
+
+    def add(self, log: dict[str, Tensor]) -> None:
+        for name, value in log.items():
+            value = value.detach()
+            self.totals[name] = self.totals[name] + value if name in self.totals else value
+            self.counts[name] = self.counts.get(name, 0) + 1
+
+    def means(self) -> dict[str, float]:
+        return {name: float(total) / self.counts[name] for name, total in self.totals.items()}

@@ -1,0 +1,1 @@
+"""Metrics, prediction, embeddings and saved models. Knows tensors and predictors, no engine."""

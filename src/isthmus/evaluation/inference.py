@@ -1,0 +1,86 @@
+"""Features and logits of many samples."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from typing import Protocol
+
+import torch
+from torch import Tensor, nn
+
+from isthmus.data.inputs import Input
+from isthmus.data.samples import Samples
+
+BATCH = 256
+
+Precision = Callable[[], AbstractContextManager[object]]
+"""Opens the autocast context that a network runs under."""
+
+
+class Network(Protocol):
+    """What can be looked at: methods in training, and saved classifiers."""
+
+    def features(self, images: Tensor) -> Tensor: ...
+    def classifiers(self) -> dict[str, nn.Module]: ...
+    def parameters(self) -> Iterator[nn.Parameter]: ...
+    def eval(self) -> object: ...
+
+
+@dataclass(frozen=True)
+class Outputs:
+    """What a network says of a collection of samples, on the CPU in float32.
+
+    Attributes:
+        features: (samples, features).
+        logits: (samples, classes) of each classifier, by its name; the first gives the result.
+    """
+
+    features: Tensor
+    logits: Mapping[str, Tensor]
+
+    @property
+    def result(self) -> Tensor:
+        """Logits of the classifier that gives the result."""
+        return next(iter(self.logits.values()))
+
+
+def stored_batches(samples: Samples, indices: Tensor | None = None) -> Iterator[Tensor]:
+    """All samples in order (or those at `indices`), a batch at a time, drawn the same way every time."""
+    indices = torch.arange(len(samples)) if indices is None else indices
+    generator = torch.Generator().manual_seed(0)
+    for part in indices.split(BATCH):
+        yield samples.read(part, generator)
+
+
+@torch.no_grad()
+def infer(
+    network: Network,
+    samples: Samples,
+    input: Input,
+    *,
+    indices: Tensor | None = None,
+    precision: Precision = nullcontext,
+) -> Outputs:
+    """Features and every classifier's logits. Puts the network into evaluation mode.
+
+    Args:
+        network: on any device.
+        samples: what is looked at, in order.
+        input: how stored samples become network inputs.
+        indices: which samples; all by default.
+        precision: opens the autocast context that the network runs under.
+    """
+    network.eval()
+    weight = next(network.parameters())
+    classifiers = network.classifiers()
+    features: list[Tensor] = []
+    logits: dict[str, list[Tensor]] = {name: [] for name in classifiers}
+    for stored in stored_batches(samples, indices):
+        with precision():
+            batch = network.features(input.evaluate(stored).to(weight.device, weight.dtype))
+            features.append(batch.float().cpu())
+            for name, classifier in classifiers.items():
+                logits[name].append(classifier(batch).float().cpu())
+    return Outputs(torch.cat(features), {name: torch.cat(parts) for name, parts in logits.items()})

@@ -1,0 +1,108 @@
+"""Saved models: safetensors beside a JSON description. Loading runs no code from the files."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor
+
+from isthmus.data.inputs import Input, describe, from_description
+from isthmus.data.samples import Samples
+from isthmus.errors import ModelFileError
+from isthmus.evaluation.inference import infer
+from isthmus.nn.backbones import WithNeck, build_backbone
+from isthmus.nn.classifiers import Classifier, classifier
+
+SCHEMA = 1
+DESCRIPTION, WEIGHTS = "model.json", "model.safetensors"
+
+
+@dataclass
+class Model:
+    """A trained classifier with all that prediction needs.
+
+    Attributes:
+        network: inputs to logits.
+        backbone: the name that the backbone was built by.
+        classes: names of the classes, in order of the logits.
+        input: how images become network inputs.
+        trained_on: what the description says of its training; plain data.
+    """
+
+    network: Classifier
+    backbone: str
+    classes: tuple[str, ...]
+    input: Input
+    trained_on: dict[str, Any]
+
+    def predict(self, samples: Samples) -> Tensor:
+        """Class probabilities, (samples, classes), on the CPU."""
+        return infer(self.network, samples, self.input).result.softmax(dim=1)
+
+    def save(self, folder: Path) -> None:
+        """Write `model.safetensors` and `model.json` into `folder`."""
+        from safetensors.torch import save_file
+
+        folder.mkdir(parents=True, exist_ok=True)
+        description = {
+            "schema": SCHEMA,
+            "backbone": self.backbone,
+            "neck_in_backbone": isinstance(self.network.backbone, WithNeck),
+            "classes": list(self.classes),
+            "input": describe(self.input),
+            "trained_on": self.trained_on,
+        }
+        weights = {name: value.contiguous() for name, value in self.network.state_dict().items()}
+        save_file(weights, folder / WEIGHTS)
+        (folder / DESCRIPTION).write_text(json.dumps(description, indent=2) + "\n")
+
+
+def load_model(folder: Path) -> Model:
+    """Read a model that `Model.save` wrote.
+
+    Raises:
+        ModelFileError: a file is missing or damaged, of another version, or the weights do not fit the description.
+    """
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    for name in (DESCRIPTION, WEIGHTS):
+        if not (folder / name).is_file():
+            raise ModelFileError(f"Expected a model folder with {DESCRIPTION} and {WEIGHTS}, but {folder / name} is missing.")
+    try:
+        description = json.loads((folder / DESCRIPTION).read_text())
+        weights = load_file(folder / WEIGHTS)
+    except (ValueError, SafetensorError) as error:
+        raise ModelFileError(f"The model in {folder} is damaged: {error}. Save or copy it again.") from error
+    if not isinstance(description, dict) or description.get("schema") != SCHEMA:
+        raise ModelFileError(f"{folder / DESCRIPTION} is not a model description of schema {SCHEMA}.")
+    try:
+        classes = tuple(description["classes"])
+        input = from_description(description["input"])
+        network = _network(description["backbone"], bool(description["neck_in_backbone"]), input, len(classes))
+        network.load_state_dict(weights)
+        trained_on = dict(description["trained_on"])
+    except (KeyError, TypeError, RuntimeError) as error:
+        raise ModelFileError(f"The weights and the description in {folder} do not fit: {error}") from error
+    return Model(network.eval(), description["backbone"], classes, input, trained_on)
+
+
+def _network(name: str, neck_in_backbone: bool, input: Input, classes: int) -> Classifier:
+    plain = build_backbone(_without_weights(name), input.shape)
+    backbone = WithNeck(plain) if neck_in_backbone else plain
+    return Classifier(backbone, classifier(backbone, classes))
+
+
+def _without_weights(name: str) -> str:
+    """The backbone's name, its pretrained weights not asked for: the saved ones follow."""
+    from isthmus.names import Name
+    from isthmus.nn.backbones import CONVOLUTIONAL
+
+    parsed = Name.parse(name)
+    if parsed.base in (*CONVOLUTIONAL, "mlp"):
+        return name
+    return str(Name(parsed.base, {**parsed.options, "pretrained": "false"}))
+

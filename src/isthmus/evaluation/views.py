@@ -1,0 +1,77 @@
+"""What the report shows of a network: embeddings before and after training, and sample predictions."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+from isthmus.data.inputs import ImageInput
+from isthmus.data.problems import Problem
+from isthmus.data.samples import Samples
+from isthmus.data.tasks import Labels
+from isthmus.evaluation.inference import Network, infer, stored_batches
+
+if TYPE_CHECKING:
+    import numpy as np
+
+POINTS, PICTURES, COMPONENTS = 250, 24, 50
+
+
+class Views:
+    """The same samples of a problem, looked at before and after training.
+
+    Args:
+        problem: source samples, and exam samples (the target's own without an exam) are picked from it.
+    """
+
+    def __init__(self, problem: Problem) -> None:
+        self.problem = problem
+        shown = problem.exam or problem.target
+        self.target: Samples = shown.samples
+        self.source_indices = _pick(len(problem.source.samples), POINTS)
+        self.target_indices = _pick(len(self.target), POINTS)
+        self.source_labels = _labels(problem.source.labels, self.source_indices)
+        self.target_labels = _labels(shown.labels, self.target_indices)
+
+    def embed(self, network: Network) -> dict[str, np.ndarray]:
+        """Features of both domains reduced by one common PCA, `source` and `target`: (points, ≤ 50) float32 each."""
+        from sklearn.decomposition import PCA
+
+        found = [
+            infer(network, samples, self.problem.input, indices=indices).features.flatten(1)
+            for samples, indices in (
+                (self.problem.source.samples, self.source_indices),
+                (self.target, self.target_indices),
+            )
+        ]
+        together = torch.cat(found).numpy()
+        reduced = PCA(min(COMPONENTS, *together.shape), random_state=0).fit_transform(together).astype("float32")
+        return {"source": reduced[: len(found[0])], "target": reduced[len(found[0]) :]}
+
+    def labels(self) -> dict[str, np.ndarray]:
+        """Class indices of the points, −1 where unknown."""
+        return {"source_labels": self.source_labels.numpy(), "target_labels": self.target_labels.numpy()}
+
+    def predictions(self, network: Network) -> dict[str, np.ndarray]:
+        """Pictures (m, height, width, 3) uint8, with true labels (−1 where unknown) and class probabilities."""
+        indices = self.target_indices[:PICTURES]
+        outputs = infer(network, self.target, self.problem.input, indices=indices)
+        pictures = torch.zeros(0, 1, 1, 3, dtype=torch.uint8)
+        if isinstance(self.problem.input, ImageInput):
+            stored = torch.cat(list(stored_batches(self.target, indices)))
+            pictures = self.problem.input.picture(stored)
+        return {
+            "pictures": pictures.numpy(),
+            "picture_labels": self.target_labels[:PICTURES].numpy(),
+            "picture_probabilities": outputs.result.softmax(dim=1).numpy(),
+        }
+
+
+def _pick(size: int, number: int) -> Tensor:
+    return torch.randperm(size, generator=torch.Generator().manual_seed(0))[:number]
+
+
+def _labels(labels: Labels | None, indices: Tensor) -> Tensor:
+    return torch.full_like(indices, -1) if labels is None else labels.values[indices]

@@ -1,0 +1,108 @@
+"""Several methods and seeds on one problem."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from isthmus.data.problems import Problem
+from isthmus.data.recipes import Recipe
+from isthmus.engine.hardware import Hardware
+from isthmus.errors import OptionError
+from isthmus.experiments.folders import open_folder
+from isthmus.experiments.results import problem_description, write_results
+from isthmus.experiments.run import deterministic, resolve, slug, train_one
+from isthmus.selection.scores import get_score
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """A finished comparison, on disk.
+
+    Attributes:
+        folder: `results.json`, `report.html`, and a folder for every run in `runs`.
+        results: the content of `results.json`.
+        report: path of the HTML report.
+    """
+
+    folder: Path
+    results: dict[str, Any]
+    report: Path
+
+
+def compare(
+    methods: Sequence[str] = ("source_only", "dann", "symnets"),
+    problem: str | Problem = "digits-photo",
+    *,
+    seeds: int = 1,
+    first_seed: int = 0,
+    out: str | Path | None = None,
+    recipe: Recipe | None = None,
+    backbone: str | None = None,
+    select_by: str = "information_maximisation",
+    data_root: str | Path | None = None,
+    hardware: Hardware = Hardware(),
+    resume: bool = False,
+    overwrite: bool = False,
+) -> Comparison:
+    """Train every method with every seed, measure them side by side, write `results.json` and `report.html`.
+
+    Results are written after every run, so that nothing is lost if a later one fails.
+
+    Args:
+        methods: registered names, with options after a colon (`dann:hidden=512`).
+        problem: a built-in name or a problem of your own.
+        seeds: number of runs of each method.
+        first_seed: the first run's seed; the others follow.
+        out: output folder; by default `isthmus-out/PROBLEM`.
+        recipe: how training goes; the problem's own by default.
+        backbone: a backbone's name; the problem's own by default.
+        select_by: label-free score that picks the `selected` epoch.
+        data_root: where benchmark data lies; `ISTHMUS_DATA` by default.
+        hardware: devices, processes and precision.
+        resume: continue a killed comparison exactly.
+        overwrite: replace what is in `out`.
+
+    Raises:
+        IsthmusError: one of its kinds, before training wherever possible; what is already computed stays.
+    """
+    from isthmus.report.html import write_report
+
+    if not methods:
+        raise OptionError("Expected at least one method. `isthmus methods` lists them.")
+    if len(set(methods)) != len(methods):
+        raise OptionError(f"Expected different methods, but got {', '.join(methods)}.")
+    if seeds < 1:
+        raise OptionError(f"Expected `seeds` of at least 1, but got {seeds}.")
+    get_score(select_by)
+    problem = resolve(methods, problem, data_root, recipe, backbone)
+    folder = Path(out) if out else Path("isthmus-out", slug(problem.name))
+    config = {
+        "methods": list(methods),
+        "seeds": seeds,
+        "first_seed": first_seed,
+        "problem": problem_description(problem),
+        "select_by": select_by,
+        "precision": hardware.precision,
+    }
+    fabric = hardware.fabric()
+    if fabric.is_global_zero:
+        open_folder(folder, config, resume=resume, overwrite=overwrite)
+    fabric.barrier()
+    runs: list[dict[str, Any]] = []
+    results: dict[str, Any] = {}
+    with deterministic():
+        for seed in range(first_seed, first_seed + seeds):
+            for method in methods:
+                path = Path("runs", f"{slug(method)}-seed{seed}")
+                run = train_one(
+                    method, problem, folder / path, fabric, hardware, seed, select_by, resume=resume, overwrite=False
+                )
+                runs.append({**run.result, "folder": str(path)})
+                if fabric.is_global_zero:
+                    results = write_results(folder, problem, runs)
+    if fabric.is_global_zero:
+        write_report(folder)
+    return Comparison(folder, results, folder / "report.html")

@@ -1,0 +1,104 @@
+"""What a trained model is worth on labelled images, and what it says of others."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from isthmus.data.benchmarks import load_problem
+from isthmus.data.inputs import ImageInput, VectorInput
+from isthmus.data.problems import Exam
+from isthmus.data.readers.folders import read_exam, read_unlabelled
+from isthmus.errors import DataError, ModelFileError, OptionError
+from isthmus.evaluation.inference import infer
+from isthmus.evaluation.metrics import accuracy, class_accuracies
+from isthmus.evaluation.models import DESCRIPTION, Model, load_model
+from isthmus.experiments.run import LAST
+
+
+def open_model(folder: Path) -> Model:
+    """The model in `folder`, or the last epoch's model of the run in it.
+
+    Raises:
+        ModelFileError: there is none.
+    """
+    for place in (folder, folder / LAST):
+        if (place / DESCRIPTION).is_file():
+            return load_model(place)
+    raise ModelFileError(f"Expected the folder of a run or of a model, but {folder} is neither.")
+
+
+def evaluate_model(
+    folder: Path, problem: str | None = None, *, exam: Path | None = None, data_root: Path | None = None
+) -> dict[str, Any]:
+    """Accuracy of a model on an exam, overall and by class.
+
+    Args:
+        folder: of a run or of a model.
+        problem: built-in problem whose exam is taken; by default the one the model was trained on.
+        exam: folder of labelled images instead.
+        data_root: where benchmark data lies.
+
+    Raises:
+        OptionError: no exam is known.
+        DataError: the exam's classes or samples are not the model's.
+    """
+    model = open_model(folder)
+    if exam is not None:
+        if not isinstance(model.input, ImageInput):
+            raise DataError("The model takes feature vectors: `--exam DIR` cannot hold them. Name a problem instead.")
+        measured = read_exam(exam, model.classes, model.input)
+    else:
+        measured = _exam_of(problem or model.trained_on["problem"]["name"], model, data_root)
+    logits = infer(model.network, measured.samples, model.input).result
+    labels = measured.labels.values
+    by_class = class_accuracies(logits, labels)
+    counts = torch.bincount(labels, minlength=len(model.classes)).tolist()
+    return {
+        "exam": measured.name,
+        "samples": len(labels),
+        "accuracy": accuracy(logits, labels),
+        "classes": [
+            {"name": name, "samples": count, "accuracy": value if count else None}
+            for name, count, value in zip(model.classes, counts, by_class)
+        ],
+    }
+
+
+def predict_images(folder: Path, images: Sequence[Path]) -> list[dict[str, Any]]:
+    """The most probable class of every image, and its probability.
+
+    Args:
+        folder: of a run or of a model.
+        images: image files, or folders that are searched for images.
+
+    Raises:
+        ModelFileError: no model there.
+        DataError: an image cannot be read, or the model does not take images.
+    """
+    model = open_model(folder)
+    if isinstance(model.input, VectorInput):
+        raise DataError("The model takes feature vectors, not images. Use `isthmus.load` and `predict` from Python.")
+    paths, samples = read_unlabelled(images, model.input)
+    confidence, best = model.predict(samples).max(dim=1)
+    return [
+        {"image": str(path), "class": model.classes[index], "probability": round(value, 4)}
+        for path, index, value in zip(paths, best.tolist(), confidence.tolist())
+    ]
+
+
+def _exam_of(name: str, model: Model, data_root: Path | None) -> Exam:
+    try:
+        problem = load_problem(name, data_root)
+    except OptionError as error:
+        raise OptionError(
+            f"The model was trained on your own images (`{name}`): say what to measure on with `--exam DIR`."
+        ) from error
+    if problem.exam is None:
+        raise OptionError(f"Problem `{name}` has no exam. Give labelled images with `--exam DIR`.")
+    if problem.task.classes != model.classes or problem.input.shape != model.input.shape:
+        raise DataError(f"The model was not trained for problem `{name}`: its classes or its input differ.")
+    return problem.exam

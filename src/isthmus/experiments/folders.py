@@ -1,0 +1,72 @@
+"""Output folders: refused, resumed or overwritten, never silently mixed."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+from isthmus.engine.checkpoints import write_atomically
+from isthmus.errors import RunFolderError
+
+CONFIG = "config.json"
+
+
+def open_folder(folder: Path, config: dict[str, Any], *, resume: bool, overwrite: bool) -> None:
+    """Make `folder` ready for a run with `config`.
+
+    Args:
+        folder: made if missing.
+        config: plain data that decides what the run computes; kept in the folder, and compared on `resume`.
+        resume: continue what is there, if its config is the same.
+        overwrite: delete what is there, if it is an output folder.
+
+    Raises:
+        RunFolderError: not empty and neither flag given; not an output folder; another config; no permission or space.
+    """
+    if resume and overwrite:
+        raise RunFolderError("Expected one of `--resume` and `--overwrite`, but got both.")
+    try:
+        occupied = folder.is_dir() and any(folder.iterdir())
+        if folder.exists() and not folder.is_dir():
+            raise RunFolderError(f"Expected a folder at {folder}, but a file is there. Choose another with `--out`.")
+        if occupied and not (folder / CONFIG).is_file():
+            raise RunFolderError(f"{folder} is not empty and not an output folder of isthmus. Choose another with `--out`.")
+        if occupied and resume:
+            _check_same(folder, config)
+        elif occupied and overwrite:
+            shutil.rmtree(folder)
+        elif occupied:
+            raise RunFolderError(
+                f"{folder} holds an earlier run. Continue it with `--resume`, replace it with `--overwrite`, "
+                f"or choose another folder with `--out`."
+            )
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise RunFolderError(f"Could not use {folder} for output: {error}. Choose another with `--out`.") from error
+    write_json(folder / CONFIG, config)
+
+
+def write_json(path: Path, content: Any) -> None:
+    """Write plain data, atomically."""
+    write_atomically(path, lambda part: part.write_text(json.dumps(content, indent=2) + "\n"))
+
+
+def read_json(path: Path) -> Any:
+    """Read plain data."""
+    return json.loads(path.read_text())
+
+
+def _check_same(folder: Path, config: dict[str, Any]) -> None:
+    before = read_json(folder / CONFIG)
+    differences = [
+        f"{key} was {before.get(key)!r}, is {config.get(key)!r}"
+        for key in {**before, **config}
+        if before.get(key) != config.get(key)
+    ]
+    if differences:
+        raise RunFolderError(
+            f"The run in {folder} was started with other settings: {'; '.join(differences)}. "
+            f"Resume it with the same settings, or start anew with `--overwrite` or another `--out`."
+        )

@@ -1,0 +1,80 @@
+"""What a run remembers of its epochs: losses, scores, and the epoch that the label-free score picks."""
+
+from __future__ import annotations
+
+import csv
+import io
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor
+
+from isthmus.engine.checkpoints import write_atomically
+from isthmus.evaluation.examination import Examination
+from isthmus.experiments.folders import write_json
+
+
+@dataclass
+class Record:
+    """The epochs of one run.
+
+    Attributes:
+        rows: one an epoch: `epoch`, `losses`, and, where it was examined, `accuracy` of each classifier and `scores`.
+        unpredicted: classes given to no target sample at the last examination.
+        selected_epoch: the examined epoch with the best label-free score.
+        selected_weights: the predictor's weights at that epoch.
+    """
+
+    rows: list[dict[str, Any]] = field(default_factory=list)
+    unpredicted: list[int] = field(default_factory=list)
+    selected_epoch: int = 0
+    selected_weights: dict[str, Tensor] = field(default_factory=dict)
+
+    def add(self, epoch: int, losses: dict[str, float], examination: Examination | None) -> None:
+        """Remember an epoch; `examination` is None where none was held."""
+        row: dict[str, Any] = {"epoch": epoch, "losses": losses, "accuracy": {}, "scores": {}}
+        if examination is not None:
+            row["accuracy"], row["scores"] = examination.accuracy, examination.scores
+            self.unpredicted = examination.unpredicted
+        self.rows.append(row)
+
+    def beats_selected(self, score: str) -> bool:
+        """Whether the last epoch's label-free score is higher than that of the epoch selected so far."""
+        selected = next((row for row in self.rows if row["epoch"] == self.selected_epoch), None)
+        return selected is None or bool(self.rows[-1]["scores"][score] > selected["scores"][score])
+
+    def select(self, epoch: int, weights: dict[str, Tensor]) -> None:
+        """Take this epoch's predictor as the selected one."""
+        self.selected_epoch = epoch
+        self.selected_weights = {name: value.detach().clone() for name, value in weights.items()}
+
+    def results(self) -> dict[str, dict[str, float | None]]:
+        """`last`, `selected` and `oracle` accuracy by classifier; empty without an exam."""
+        examined = [row["accuracy"] for row in self.rows if row["accuracy"]]
+        selected = [row["accuracy"] for row in self.rows if row["epoch"] == self.selected_epoch]
+        return {
+            head: {
+                "last": examined[-1][head],
+                "selected": selected[0][head],
+                "oracle": max(accuracy[head] for accuracy in examined),
+            }
+            for head in (examined[-1] if examined else ())
+        }
+
+    def flat_row(self, position: int) -> dict[str, float]:
+        """One row with names such as `loss/task`, `accuracy/target`, `score/entropy`."""
+        row = self.rows[position]
+        groups = {"loss": row["losses"], "accuracy": row["accuracy"], "score": row["scores"]}
+        named = {f"{kind}/{name}": value for kind, values in groups.items() for name, value in values.items()}
+        return {"epoch": row["epoch"], **named}
+
+    def write(self, folder: Path) -> None:
+        """Write `history.json`, and the same as `metrics.csv`."""
+        write_json(folder / "history.json", self.rows)
+        flat = [self.flat_row(position) for position in range(len(self.rows))]
+        text = io.StringIO()
+        writer = csv.DictWriter(text, list(dict.fromkeys(name for row in flat for name in row)))
+        writer.writeheader()
+        writer.writerows(flat)
+        write_atomically(folder / "metrics.csv", lambda part: part.write_text(text.getvalue()))

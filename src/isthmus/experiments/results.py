@@ -1,0 +1,102 @@
+"""`results.json`, schema 1: what was run, on what, and what came of it."""
+
+from __future__ import annotations
+
+import platform
+import resource
+import sys
+from dataclasses import asdict
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from isthmus.data.problems import Problem
+from isthmus.engine.trainer import Trainer
+from isthmus.experiments.folders import write_json
+from isthmus.experiments.record import Record
+from isthmus.report.results import summarise
+from isthmus.version import __version__
+
+SCHEMA = 1
+RESULTS = "results.json"
+
+
+def write_results(folder: Path, problem: Problem, runs: list[dict[str, Any]]) -> dict[str, Any]:
+    """Write `results.json` with all runs so far, and return its content."""
+    results = {
+        "schema": SCHEMA,
+        "problem": problem_description(problem),
+        "versions": versions(),
+        "runs": runs,
+        "summary": summarise(runs),
+    }
+    write_json(folder / RESULTS, results)
+    return results
+
+
+def problem_description(problem: Problem) -> dict[str, Any]:
+    """A problem as plain data; no labels in it."""
+    exam = problem.exam
+    return {
+        "name": problem.name,
+        "setting": str(problem.setting),
+        "classes": list(problem.task.classes),
+        "domains": [
+            {"name": domain.name, "samples": len(domain.samples), "labelled": domain.labels is not None}
+            for domain in problem.domains
+        ],
+        "exam": exam and {"name": exam.name, "samples": len(exam.samples), "transductive": exam.transductive},
+        "backbone": problem.backbone,
+        "recipe": asdict(problem.recipe),
+        "notes": list(problem.notes),
+    }
+
+
+def run_result(method: str, seed: int, problem: Problem, trainer: Trainer, record: Record, select_by: str) -> dict[str, Any]:
+    """One entry of `runs`."""
+    heads = record.results()
+    unknown = {"last": None, "selected": None, "oracle": None}
+    images = trainer.steps * problem.recipe.batch_size * len(problem.domains)
+    return {
+        "method": method,
+        "seed": seed,
+        "metric": problem.task.metric,
+        "higher_is_better": problem.task.higher_is_better,
+        "scores": next(iter(heads.values()), unknown),
+        "selected_by": select_by,
+        "selected_epoch": record.selected_epoch,
+        "epochs": trainer.epoch,
+        "steps": trainer.steps,
+        "seconds": round(trainer.seconds, 3),
+        "images_per_second": round(images / trainer.seconds, 1),
+        "peak_memory_mb": round(peak_memory_mb(), 1),
+        "parameters": sum(parameter.numel() for parameter in trainer.method.parameters()),
+        "diagnostics": diagnostics(problem, record),
+        "heads": heads,
+    }
+
+
+def diagnostics(problem: Problem, record: Record) -> list[dict[str, Any]]:
+    """Label-free facts of the last epoch, with a message where one deserves a look."""
+    found = [{"name": name, "value": value, "message": ""} for name, value in record.rows[-1]["scores"].items()]
+    missing = [problem.task.classes[index] for index in record.unpredicted]
+    shown = ", ".join(missing[:5]) + (", …" if len(missing) > 5 else "")
+    message = f"{len(missing)} of {problem.task.num_classes} classes are never predicted on the target: {shown}."
+    found.append({"name": "unpredicted_classes", "value": len(missing), "message": message if missing else ""})
+    return found
+
+
+def versions() -> dict[str, str]:
+    """What the figures were computed with."""
+    packages = ("torch", "torchvision", "timm", "lightning")
+    return {"isthmus": __version__, "python": platform.python_version()} | {name: version(name) for name in packages}
+
+
+def peak_memory_mb() -> float:
+    """Largest memory so far: of the GPU if there is one, else of this process."""
+    if torch.cuda.is_available():
+        return torch.cuda.max_memory_allocated() / 2**20
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak / 2**20 if sys.platform == "darwin" else peak / 2**10

@@ -1,0 +1,116 @@
+"""What a method is: modules, a setting, and a generator of updates."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import ClassVar, Generic, TypeVar
+
+from torch import Tensor, nn
+
+from isthmus.data.tasks import Setting
+from isthmus.nn.backbones.base import Backbone
+from isthmus.nn.classifiers import Classifier
+
+BatchT = TypeVar("BatchT")
+
+
+@dataclass(frozen=True)
+class Objective:
+    """A scalar loss and the groups of parameters that descend it."""
+
+    loss: Tensor
+    on: tuple[str, ...]
+
+
+class Update:
+    """One optimiser step: which loss each group of parameters descends.
+
+    A loss may train several groups. Losses for different groups that come from the same forward pass are joined by
+    `&` and stepped at once; a group that stands in several of them descends their sum:
+
+        yield Update(classifier_loss, on=("head",)) & Update(feature_loss, on=("backbone",))
+
+    Args:
+        loss: scalar to minimise.
+        on: names of the groups it trains; all others are untouched, whatever the loss depends on.
+        log: further scalars to record, by name.
+    """
+
+    def __init__(self, loss: Tensor, *, on: tuple[str, ...], log: Mapping[str, Tensor] | None = None) -> None:
+        self.objectives: tuple[Objective, ...] = (Objective(loss, on),)
+        self.log: dict[str, Tensor] = dict(log or {})
+
+    def __and__(self, other: Update) -> Update:
+        joined = Update.__new__(Update)
+        joined.objectives = self.objectives + other.objectives
+        joined.log = self.log | other.log
+        return joined
+
+    @property
+    def groups(self) -> tuple[str, ...]:
+        """All groups that this update trains, each once."""
+        return tuple(dict.fromkeys(group for objective in self.objectives for group in objective.on))
+
+
+@dataclass(frozen=True)
+class Stage(Generic[BatchT]):
+    """A part of training with its own updates.
+
+    Attributes:
+        name: what the log calls it.
+        steps: the stage's generator of updates, given a batch and the stage's own progress in [0, 1].
+        until: share of the run at which the stage ends; the last stage's is 1.
+        frozen: groups that keep their weights and stay in evaluation mode.
+    """
+
+    name: str
+    steps: Callable[[BatchT, float], Iterator[Update]]
+    until: float = 1.0
+    frozen: tuple[str, ...] = field(default=())
+
+
+class Method(nn.Module, ABC, Generic[BatchT]):
+    """Base of all methods.
+
+    A method holds its networks as attributes; each attribute is a group of parameters with an optimiser of its own, and
+    updates name the groups they train. Hyper-parameters are keyword-only arguments of `__init__`, with the paper's
+    values as defaults: the signature is the configuration.
+    """
+
+    setting: ClassVar[Setting]
+    backbone: Backbone
+
+    def groups(self) -> dict[str, nn.Module]:
+        """The groups of parameters by name: the method's direct submodules."""
+        return dict(self.named_children())
+
+    def stages(self) -> tuple[Stage[BatchT], ...]:
+        """The parts of training; one by default."""
+        return (Stage("train", self.steps),)
+
+    @abstractmethod
+    def steps(self, batch: BatchT, progress: float) -> Iterator[Update]:
+        """The updates of one batch, in order.
+
+        The engine steps the optimisers when an update is yielded and only then resumes, so that what follows a `yield`
+        sees the new weights.
+
+        Args:
+            batch: a batch of the method's setting.
+            progress: of training, in [0, 1].
+        """
+
+    def features(self, images: Tensor) -> Tensor:
+        """Features that the classifiers see, (batch, features)."""
+        features: Tensor = self.backbone(images)
+        return features
+
+    @abstractmethod
+    def classifiers(self) -> dict[str, nn.Module]:
+        """Modules from `features` to logits, by name; the first gives the method's result."""
+
+    def predictor(self) -> Classifier:
+        """Images to the logits of the method's result: all that prediction needs."""
+        return Classifier(self.backbone, next(iter(self.classifiers().values())))

@@ -1,0 +1,1 @@
+"""Labelled source, unlabelled target, same classes."""

@@ -1,0 +1,79 @@
+"""DANN: domain-adversarial training of neural networks (Ganin et al., JMLR 2016)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from torch import nn
+from torch.nn.functional import cross_entropy
+
+from isthmus.data.batches import UnsupervisedBatch
+from isthmus.data.tasks import Setting
+from isthmus.errors import OptionError
+from isthmus.functional.adversarial import domain_discrimination
+from isthmus.functional.schedules import ramp
+from isthmus.methods.base import Method, Update
+from isthmus.nn.backbones.base import Backbone
+from isthmus.nn.classifiers import classifier
+from isthmus.nn.discriminators import DomainDiscriminator
+from isthmus.nn.gradient_reversal import reverse_gradient
+
+
+class DANN(Method[UnsupervisedBatch]):
+    r"""A discriminator tells the domains' features apart; reversed gradients train the backbone to prevent it.
+
+    $$\min_{G, C} \max_D \; E_{task}(G, C) - \lambda E_{domain}(G, D)$$
+
+    as one minimisation with $R_\lambda$, the gradient reversal, between G and D (eqs. 9 and 18). $\lambda$ rises with
+    progress as $2 / (1 + e^{-\gamma p}) - 1$.
+
+    Args:
+        backbone: G.
+        num_classes: K.
+        hidden: width of the discriminator's hidden layers; by default that of the classifier's features, at most 1024
+            (the paper: 100 on MNIST, else 1024).
+        layers: number of the discriminator's hidden layers.
+        trade_off: $\lambda$ at the end of training.
+        gamma: how fast $\lambda$ rises.
+    """
+
+    setting = Setting.UNSUPERVISED
+
+    def __init__(
+        self,
+        backbone: Backbone,
+        num_classes: int,
+        *,
+        hidden: int | None = None,
+        layers: int = 2,
+        trade_off: float = 1.0,
+        gamma: float = 10.0,
+    ) -> None:
+        super().__init__()
+        if trade_off < 0:
+            raise OptionError(f"Expected DANN's `trade_off` of at least 0, but got {trade_off}.")
+        self.backbone = backbone
+        self.head = classifier(backbone, num_classes)
+        self.discriminator = DomainDiscriminator(
+            backbone.out_features,
+            hidden=min(backbone.hidden_features, 1024) if hidden is None else hidden,
+            layers=layers,
+        )
+        self.trade_off = trade_off
+        self.gamma = gamma
+
+    def steps(self, batch: UnsupervisedBatch, progress: float) -> Iterator[Update]:
+        strength = self.trade_off * ramp(progress, gamma=self.gamma)
+        features_s, features_t = self.backbone.both(batch.source.images, batch.target.images)
+
+        task = cross_entropy(self.head(features_s), batch.source.labels)
+        domain = domain_discrimination(
+            self.discriminator(reverse_gradient(features_s, strength)),
+            self.discriminator(reverse_gradient(features_t, strength)),
+        )
+        yield Update(
+            task + domain, on=("backbone", "head", "discriminator"), log={"task": task, "domain": domain}
+        )
+
+    def classifiers(self) -> dict[str, nn.Module]:
+        return {"source": self.head}

@@ -1,0 +1,64 @@
+"""SymNets: domain-symmetric networks for adversarial domain adaptation (Zhang et al., CVPR 2019)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from torch import nn
+
+from isthmus.data.batches import UnsupervisedBatch
+from isthmus.data.tasks import Setting
+from isthmus.functional import symmetric
+from isthmus.functional.schedules import ramp
+from isthmus.methods.base import Method, Update
+from isthmus.nn.backbones.base import Backbone, WithNeck
+from isthmus.nn.classifiers import SymmetricClassifier
+
+
+class SymNets(Method[UnsupervisedBatch]):
+    r"""Two classifiers on shared features learn the source labels and to tell the domains; the features confuse them.
+
+    $$\min_{C^s, C^t} E^s_{task} + E^t_{task} + E_{domain} \qquad (5) + (6) + (7)$$
+    $$\min_G F_{category} + \lambda (F_{domain} + M) \qquad (8) + \lambda [(9) + (10)]$$
+
+    Both from the same forward pass, in one simultaneous step (eq. 11); $\lambda = 2 / (1 + e^{-\gamma p}) - 1$. The target
+    classifier $C^t$ gives the result.
+
+    Deviations: a backbone's own hidden classifier layers count as part of G, so that both classifiers are one linear
+    layer, as in the paper.
+
+    Args:
+        backbone: G.
+        num_classes: K.
+        gamma: how fast $\lambda$ rises.
+    """
+
+    setting = Setting.UNSUPERVISED
+
+    def __init__(self, backbone: Backbone, num_classes: int, *, gamma: float = 10.0) -> None:
+        super().__init__()
+        self.backbone = WithNeck(backbone)
+        self.head = SymmetricClassifier(self.backbone.out_features, num_classes)
+        self.gamma = gamma
+
+    def steps(self, batch: UnsupervisedBatch, progress: float) -> Iterator[Update]:
+        trade_off = ramp(progress, gamma=self.gamma)
+        features_s, features_t = self.backbone.both(batch.source.images, batch.target.images)
+        logits_s, logits_t = self.head(features_s), self.head(features_t)
+
+        task = symmetric.task(logits_s, batch.source.labels)
+        domain = symmetric.domain_discrimination(logits_s, logits_t)
+        category_confusion = symmetric.category_confusion(logits_s, batch.source.labels)
+        domain_confusion = symmetric.domain_confusion(logits_t)
+        entropy = symmetric.paired_entropy(logits_t)
+
+        classifiers = Update(task + domain, on=("head",), log={"task": task, "domain": domain})
+        features = Update(
+            category_confusion + trade_off * (domain_confusion + entropy),
+            on=("backbone",),
+            log={"category_confusion": category_confusion, "domain_confusion": domain_confusion, "entropy": entropy},
+        )
+        yield classifiers & features
+
+    def classifiers(self) -> dict[str, nn.Module]:
+        return {"target": self.head.target, "source": self.head.source}

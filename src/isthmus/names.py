@@ -1,0 +1,84 @@
+"""Names that carry options: `symnets`, `dann:hidden=512`, `resnet50:pretrained=false`."""
+
+from __future__ import annotations
+
+import difflib
+import inspect
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+from isthmus.errors import OptionError
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Name:
+    """A registered name and the options after its colon, as written.
+
+    >>> Name.parse("dann:hidden=512,layers=3")
+    Name(base='dann', options={'hidden': '512', 'layers': '3'})
+    >>> str(Name.parse("symnets"))
+    'symnets'
+    """
+
+    base: str
+    options: dict[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def parse(cls, text: str) -> Name:
+        """Read `base:key=value,key=value`.
+
+        Raises:
+            OptionError: an option is not of the form `key=value`.
+        """
+        base, _, tail = text.partition(":")
+        options = {}
+        for part in filter(None, tail.split(",")):
+            key, equals, value = part.partition("=")
+            if not equals or not key:
+                raise OptionError(f"Expected options as `{base}:key=value,key=value`, but got `{text}`.")
+            options[key.strip()] = value.strip()
+        return cls(base, options)
+
+    def __str__(self) -> str:
+        options = ",".join(f"{key}={value}" for key, value in self.options.items())
+        return f"{self.base}:{options}" if options else self.base
+
+
+def unknown(kind: str, name: str, known: Iterable[str], listing: str) -> OptionError:
+    """The error for a name that is not registered, with the nearest ones that are.
+
+    >>> print(unknown("method", "symnet", ["dann", "symnets"], "`isthmus methods` lists them."))
+    Unknown method `symnet`; did you mean `symnets`? `isthmus methods` lists them.
+    """
+    near = difflib.get_close_matches(name, list(known), n=3, cutoff=0.5)
+    hint = f"; did you mean {' or '.join(f'`{n}`' for n in near)}?" if near else "."
+    return OptionError(f"Unknown {kind} `{name}`{hint} {listing}")
+
+
+def build(factory: Callable[..., T], name: Name, *positional: Any) -> T:
+    """Call `factory(*positional, **options)`, the options read by the types of its keyword-only parameters.
+
+    Raises:
+        OptionError: an option that the factory does not have, or a value that its type refuses.
+    """
+    if not name.options:
+        return factory(*positional)
+    from jsonargparse import ArgumentError, ArgumentParser
+
+    parameters = inspect.signature(factory).parameters.values()
+    known = [parameter.name for parameter in parameters if parameter.kind is parameter.KEYWORD_ONLY]
+    for key in name.options:
+        if key not in known:
+            offered = ", ".join(f"`{option}`" for option in known) or "none"
+            raise OptionError(f"`{name.base}` has no option `{key}`; its options are: {offered}.")
+    parser = ArgumentParser(exit_on_error=False)
+    add = parser.add_class_arguments if isinstance(factory, type) else parser.add_function_arguments
+    add(factory, skip={parameter.name for parameter in parameters} - set(known))
+    try:
+        values = parser.parse_args([f"--{key}={value}" for key, value in name.options.items()])
+    except ArgumentError as error:
+        raise OptionError(f"`{name}`: {error}") from error
+    return factory(*positional, **{key: values[key] for key in known})

@@ -1,0 +1,1 @@
+"""Modules: backbones, classifiers, discriminators, gradient reversal."""

@@ -1,0 +1,55 @@
+"""Backbones by name: the papers' digit networks, an MLP, and any timm model."""
+
+from __future__ import annotations
+
+from isthmus.errors import OptionError
+from isthmus.names import Name, build, unknown
+from isthmus.nn.backbones.base import Backbone as Backbone
+from isthmus.nn.backbones.base import WithNeck as WithNeck
+from isthmus.nn.backbones.digits import DigitsBackbone as DigitsBackbone
+from isthmus.nn.backbones.digits import SignsBackbone as SignsBackbone
+from isthmus.nn.backbones.digits import SVHNBackbone as SVHNBackbone
+from isthmus.nn.backbones.mlp import MLPBackbone as MLPBackbone
+from isthmus.nn.batch_norm import BatchNormPolicy
+
+CONVOLUTIONAL = {"digits": DigitsBackbone, "svhn": SVHNBackbone, "signs": SignsBackbone}
+
+
+def build_backbone(name: str, shape: tuple[int, ...], *, batch_norm: BatchNormPolicy = "separate") -> Backbone:
+    """The backbone called `name` for inputs of `shape`: (channels, height, width) or (features,).
+
+    `name` is `digits`, `svhn`, `signs`, `mlp` or a timm model, with options after a colon (`digits:dropout=0`,
+    `resnet50:pretrained=false`). timm models come with pretrained weights unless told otherwise.
+
+    Raises:
+        OptionError: an unknown name or option, a backbone that does not fit the inputs, or weights out of reach.
+    """
+    parsed = Name.parse(name)
+    if parsed.base == "mlp" or len(shape) == 1:
+        if parsed.base != "mlp" or len(shape) != 1:
+            raise OptionError(
+                f"Backbone `{parsed.base}` does not fit inputs of shape {shape}: "
+                f"`mlp` is for feature vectors, all others are for images."
+            )
+        backbone: Backbone = build(MLPBackbone, parsed, shape[0])
+    elif parsed.base in CONVOLUTIONAL:
+        backbone = build(CONVOLUTIONAL[parsed.base], parsed, shape[0], shape[1])
+    else:
+        backbone = _timm(parsed, shape)
+    backbone.batch_norm = batch_norm
+    return backbone
+
+
+def _timm(name: Name, shape: tuple[int, ...]) -> Backbone:
+    import timm
+
+    from isthmus.nn.backbones.pretrained import TimmBackbone
+
+    if not timm.is_model(name.base):
+        known = [*CONVOLUTIONAL, "mlp", *timm.list_models()]
+        raise unknown("backbone", name.base, known, "Any name of `timm.list_models()` will do.")
+    options = dict(name.options)
+    pretrained = options.pop("pretrained", "true").lower()
+    if options or pretrained not in ("true", "false"):
+        raise OptionError(f"Expected `{name.base}:pretrained=true` or `=false`, but got `{name}`.")
+    return TimmBackbone(name.base, shape[0], shape[1], pretrained=pretrained == "true")

@@ -1,0 +1,49 @@
+"""Any model of the timm library as a backbone."""
+
+from __future__ import annotations
+
+from jaxtyping import Float
+from torch import Tensor
+
+from isthmus.errors import OptionError
+from isthmus.nn.backbones.base import Backbone
+
+
+class TimmBackbone(Backbone):
+    """Pooled features of a timm model without its classifier, such as `resnet50` (2048 features).
+
+    Args:
+        name: the model's name in timm (`timm.list_models()`).
+        channels: channels of the images.
+        size: side of the images, in pixels; for models whose architecture depends on it.
+        pretrained: whether to load timm's default weights, downloading them where they are not cached.
+    """
+
+    def __init__(self, name: str, channels: int, size: int, *, pretrained: bool) -> None:
+        import timm  # slow to import, and needed here only
+
+        super().__init__()
+        options = {"in_chans": channels, "num_classes": 0, "pretrained": pretrained}
+        try:
+            try:
+                self.model = timm.create_model(name, img_size=size, **options)
+            except TypeError:  # convolutional models take any size and refuse the argument
+                self.model = timm.create_model(name, **options)
+        except Exception as error:
+            if not pretrained:
+                raise
+            raise OptionError(
+                f"Backbone `{name}`: its pretrained weights could not be loaded ({_first_line(error)}). "
+                f"Connect this machine to huggingface.co once, so that timm can cache them, "
+                f"or train from scratch with `{name}:pretrained=false`."
+            ) from error
+        self.pretrained = pretrained
+        self.out_features = self.hidden_features = int(self.model.num_features)
+
+    def forward(self, images: Float[Tensor, "batch channels height width"]) -> Float[Tensor, "batch features"]:
+        features: Tensor = self.model(images)
+        return features
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__

@@ -1,0 +1,78 @@
+"""What batch normalisation does when one network sees two domains, or runs in several processes."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+from torch.distributed.nn.functional import all_reduce
+from torch.nn.modules.batchnorm import _BatchNorm
+
+BatchNormPolicy = Literal["separate", "joint", "frozen"]
+"""How batch statistics are taken in training.
+
+- `separate`: one forward pass a domain, each normalised by its own batch; running statistics follow both.
+- `joint`: one forward pass of both domains together, normalised by their common batch.
+- `frozen`: the running statistics the network came with, never updated (fine-tuning with small batches).
+"""
+
+
+def batch_norms(module: nn.Module) -> list[_BatchNorm]:
+    """All batch-normalisation layers inside `module`."""
+    return [layer for layer in module.modules() if isinstance(layer, _BatchNorm)]
+
+
+class SynchronisedBatchNorm(_BatchNorm):
+    """Batch norm over the batches of all processes, on any device; `torch.nn.SyncBatchNorm` refuses a CPU.
+
+    Every process must hold the same number of samples, as it does here: batches are split evenly.
+    """
+
+    def _check_input_dim(self, input: Tensor) -> None:
+        if input.ndim < 2:
+            raise ValueError(f"Expected at least 2 dimensions, but got {input.ndim}.")
+
+    def forward(self, input: Tensor) -> Tensor:
+        self._check_input_dim(input)
+        if not self.training:
+            return super().forward(input)
+        dims = [0, *range(2, input.ndim)]
+        shape = [1, -1] + [1] * (input.ndim - 2)
+        world = torch.distributed.get_world_size()
+        count = input.numel() // input.shape[1] * world
+        values = input.float() if input.dtype in (torch.float16, torch.bfloat16) else input
+        mean = all_reduce(values.mean(dims)) / world
+        centred = values - mean.view(shape)
+        variance = all_reduce(centred.square().mean(dims)) / world
+        if self.running_mean is not None and self.running_var is not None and self.num_batches_tracked is not None:
+            self.num_batches_tracked.add_(1)
+            rate = self.momentum if self.momentum is not None else 1.0 / float(self.num_batches_tracked)
+            self.running_mean.lerp_(mean.detach(), rate)
+            self.running_var.lerp_(variance.detach() * (count / (count - 1)), rate)
+        normalised = centred * (variance + self.eps).rsqrt().view(shape)
+        if self.affine:
+            normalised = normalised * self.weight.view(shape) + self.bias.view(shape)
+        return normalised.to(input.dtype)
+
+
+def synchronise_batch_norm(module: nn.Module) -> None:
+    """Replace every batch norm inside `module` by one over all processes, keeping its parameters and statistics."""
+    for name, child in module.named_children():
+        if isinstance(child, _BatchNorm):
+            setattr(module, name, _synchronised(child))
+        else:
+            synchronise_batch_norm(child)
+
+
+def _synchronised(layer: _BatchNorm) -> nn.Module:
+    if layer.weight is not None and layer.weight.is_cuda:
+        converted: nn.Module = nn.SyncBatchNorm.convert_sync_batchnorm(layer)
+        return converted
+    twin = SynchronisedBatchNorm(
+        layer.num_features, layer.eps, layer.momentum, layer.affine, layer.track_running_stats
+    )
+    twin.weight, twin.bias = layer.weight, layer.bias
+    twin.running_mean, twin.running_var = layer.running_mean, layer.running_var
+    twin.num_batches_tracked = layer.num_batches_tracked
+    return twin.train(layer.training)

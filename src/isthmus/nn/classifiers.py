@@ -1,0 +1,51 @@
+"""Classifiers on a backbone's features."""
+
+from __future__ import annotations
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from isthmus.nn.backbones.base import Backbone
+
+
+def classifier(backbone: Backbone, num_classes: int) -> nn.Sequential:
+    """A fresh classifier for `backbone`'s features: its own hidden layers, if it proposes any, then one linear layer."""
+    return nn.Sequential(*backbone.neck(), nn.Linear(backbone.hidden_features, num_classes))
+
+
+class SymmetricClassifier(nn.Module):
+    r"""Source and target classifier side by side: $v = [v^s; v^t]$, 2K logits for K classes.
+
+    Source: SymNets, section 3.1. Each is one linear layer on the shared features.
+    """
+
+    def __init__(self, in_features: int, num_classes: int) -> None:
+        super().__init__()
+        self.source = nn.Linear(in_features, num_classes)
+        self.target = nn.Linear(in_features, num_classes)
+
+    def forward(self, features: Float[Tensor, "batch features"]) -> Float[Tensor, "batch 2*classes"]:
+        return torch.cat([self.source(features), self.target(features)], dim=1)
+
+
+class Classifier(nn.Module):
+    """Backbone and classifier in one module: images to logits. What prediction needs and all that is saved."""
+
+    def __init__(self, backbone: Backbone, head: nn.Module) -> None:
+        super().__init__()
+        self.backbone = backbone
+        self.head = head
+
+    def forward(self, images: Tensor) -> Tensor:
+        logits: Tensor = self.head(self.backbone(images))
+        return logits
+
+    def features(self, images: Tensor) -> Tensor:
+        """What the classifier sees, (batch, features)."""
+        features: Tensor = self.backbone(images)
+        return features
+
+    def classifiers(self) -> dict[str, nn.Module]:
+        """The one classifier."""
+        return {"result": self.head}

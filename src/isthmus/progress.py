@@ -1,0 +1,48 @@
+"""Progress bars: on a terminal and on the first process only."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import TypeVar
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+T = TypeVar("T")
+
+
+def first_process() -> bool:
+    """Whether this is the only process or the first of a launch: the one that speaks."""
+    return all(int(os.environ.get(name, "0")) == 0 for name in ("LOCAL_RANK", "NODE_RANK"))
+
+
+def console() -> Console:
+    """Where notes to a person go: standard error, silent in all processes of a launch but the first."""
+    return Console(stderr=True, quiet=not first_process())
+
+
+@contextmanager
+def progress_bar() -> Iterator[Progress]:
+    """A bar with counts and times; nothing is drawn where standard error is no terminal."""
+    target = console()
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+        TextColumn("{task.fields[status]}"),
+    )
+    with Progress(*columns, console=target, disable=target.quiet or not target.is_terminal) as progress:
+        yield progress
+
+
+def track(items: Iterable[T], description: str, total: int) -> Iterator[T]:
+    """`items`, with a bar that follows them."""
+    with progress_bar() as progress:
+        bar = progress.add_task(description, total=total, status="")
+        for item in items:
+            yield item
+            progress.advance(bar)

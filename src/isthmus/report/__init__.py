@@ -1,0 +1,1 @@
+"""Tables, figures and the HTML report, made from the files of an output folder. Knows no engine."""

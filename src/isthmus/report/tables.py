@@ -1,0 +1,178 @@
+"""The headline table: for the terminal, for files and as rows for other pages."""
+
+from __future__ import annotations
+
+import statistics
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from isthmus.report.results import Results, RunRecord, Statistic, by_method, statistic
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+BASELINE = "source_only"
+ORACLE_HEADING = "oracle (uses exam labels)"
+
+
+@dataclass(frozen=True)
+class ScoreRow:
+    """A line of the table: a method, or another head of the method above.
+
+    Attributes:
+        label: the method, or the name of the head.
+        is_head: whether it is a head's line, without gain, seeds and seconds.
+        last, selected, oracle: scores over seeds.
+        gain: of the last epoch over the baseline, in points, positive for better; None without a baseline.
+        label_free: the score that models were selected by.
+        seeds: number of runs.
+        seconds: mean duration of a run.
+    """
+
+    label: str
+    is_head: bool
+    last: Statistic
+    selected: Statistic
+    oracle: Statistic
+    gain: float | None
+    label_free: Statistic
+    seeds: int
+    seconds: float
+
+
+def score_rows(results: Results) -> list[ScoreRow]:
+    """The lines of the table; in order of the label-free score where there is no exam, else in order of running."""
+    groups = by_method(results["runs"])
+    baseline = statistic(run["scores"]["last"] for run in groups.get(BASELINE, []))["mean"]
+    blocks = [_block(method, runs, baseline) for method, runs in groups.items()]
+    if results["problem"]["exam"] is None:
+        blocks = [block[:1] for block in sorted(blocks, key=_label_free, reverse=True)]
+    return [row for block in blocks for row in block]
+
+
+def ranking_score(results: Results) -> str:
+    """The label-free score that models were selected by."""
+    return results["runs"][0]["selected_by"]
+
+
+def percent(value: Statistic) -> str:
+    """Mean and standard error in percent.
+
+    >>> percent({"mean": 0.763, "stderr": 0.008})
+    '76.3 ± 0.8'
+    """
+    if value["mean"] is None:
+        return "–"
+    return f"{100 * value['mean']:.1f}" + ("" if value["stderr"] is None else f" ± {100 * value['stderr']:.1f}")
+
+
+def plain(value: Statistic) -> str:
+    """Mean and standard error as they are.
+
+    >>> plain({"mean": 1.93, "stderr": None})
+    '1.930'
+    """
+    if value["mean"] is None:
+        return "–"
+    return f"{value['mean']:.3f}" + ("" if value["stderr"] is None else f" ± {value['stderr']:.3f}")
+
+
+def headings(results: Results) -> list[str]:
+    """The table's columns, the method's first."""
+    if results["problem"]["exam"] is None:
+        return ["method", ranking_score(results), "seeds", "seconds per run"]
+    gain = [f"gain over {BASELINE}"] if _has_gain(results) else []
+    return ["method", "last", *gain, "selected", ORACLE_HEADING, "seeds", "seconds per run"]
+
+
+def cells(results: Results, row: ScoreRow) -> list[str]:
+    """The texts of a line, one per heading."""
+    label = f"· {row.label} head" if row.is_head else row.label
+    tail = (
+        ["", ""]
+        if row.is_head
+        else [str(row.seeds), f"{row.seconds:.0f}" if row.seconds >= 10 else f"{row.seconds:.1f}"]
+    )
+    if results["problem"]["exam"] is None:
+        return [label, plain(row.label_free), *tail]
+    gain = ["" if row.gain is None else f"{row.gain:+.1f}"] if _has_gain(results) else []
+    return [label, percent(row.last), *gain, percent(row.selected), percent(row.oracle), *tail]
+
+
+def caption(results: Results) -> str:
+    """What the numbers are."""
+    exam = results["problem"]["exam"]
+    spread = "mean ± standard error over seeds"
+    if exam is None:
+        score = ranking_score(results)
+        return (
+            f"Accuracy is unknown: there is no exam. Ranked by {score}, a label-free score, higher is better; {spread}."
+        )
+    run = results["runs"][0]
+    better = "" if run["higher_is_better"] else ", lower is better"
+    seen = "; its samples were also trained on, without their labels" if exam["transductive"] else ""
+    return (
+        f"{run['metric'].capitalize()} in percent{better}, on {exam['name']} ({exam['samples']:,} samples{seen}); {spread}. "
+        f"Selected by {run['selected_by']}."
+    )
+
+
+def summary_table(results: Results) -> Table:
+    """The table for the terminal."""
+    from rich.table import Column, Table
+    from rich.text import Text
+
+    styles = {"last": "bold", ORACLE_HEADING: "dim"}
+    first, *numbers = headings(results)
+    columns = [
+        Column(first, overflow="fold"),
+        *(
+            Column(name, justify="right", style=styles.get(name, ""), header_style=styles.get(name, ""))
+            for name in numbers
+        ),
+    ]
+    table = Table(*columns, title=results["problem"]["name"], caption=caption(results), caption_justify="left")
+    for row in score_rows(results):
+        # As Text, for a name in brackets is no markup.
+        label, *texts = cells(results, row)
+        table.add_row(Text(f"  {label}" if row.is_head else label), *texts, style="dim" if row.is_head else None)
+    return table
+
+
+def markdown_table(results: Results) -> str:
+    """The table for files, with its caption."""
+    first, *numbers = headings(results)
+    lines = [[first, *numbers], ["---", *("---:" for _ in numbers)]]
+    for row in score_rows(results):
+        label, last, *rest = (text.replace("|", "\\|") for text in cells(results, row))
+        lines.append([f"&nbsp;&nbsp;{label}", last, *rest] if row.is_head else [label, f"**{last}**", *rest])
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines) + f"\n\n{caption(results)}\n"
+
+
+def _block(method: str, runs: list[RunRecord], baseline: float | None) -> list[ScoreRow]:
+    seconds = statistics.fmean(run["seconds"] for run in runs)
+    label_free = statistic(_selection_score(run) for run in runs)
+    last, selected, oracle = (statistic(run["scores"][name] for run in runs) for name in ("last", "selected", "oracle"))
+    gain = None
+    if baseline is not None and last["mean"] is not None and method != BASELINE:
+        gain = 100 * (last["mean"] - baseline) * (1 if runs[0]["higher_is_better"] else -1)
+    lines = [ScoreRow(method, False, last, selected, oracle, gain, label_free, len(runs), seconds)]
+    for head in list(runs[0]["heads"])[1:]:
+        scores = [run["heads"][head] for run in runs]
+        last, selected, oracle = (statistic(score[name] for score in scores) for name in ("last", "selected", "oracle"))
+        lines.append(ScoreRow(head, True, last, selected, oracle, None, label_free, len(runs), seconds))
+    return lines
+
+
+def _has_gain(results: Results) -> bool:
+    methods = {run["method"] for run in results["runs"]}
+    return BASELINE in methods and len(methods) > 1
+
+
+def _label_free(block: list[ScoreRow]) -> float:
+    mean = block[0].label_free["mean"]
+    return float("-inf") if mean is None else mean
+
+
+def _selection_score(run: RunRecord) -> float | None:
+    return next((entry["value"] for entry in run["diagnostics"] if entry["name"] == run["selected_by"]), None)

@@ -1,0 +1,72 @@
+"""The outcome of a comparison in one honest sentence."""
+
+from __future__ import annotations
+
+import math
+
+from isthmus.report.results import Results, SummaryRow
+from isthmus.report.tables import BASELINE, percent, ranking_score, score_rows
+
+
+def verdict(results: Results) -> str:
+    """What the last epochs say: who is ahead, by how much, and whether that is more than chance."""
+    if results["problem"]["exam"] is None:
+        return _without_exam(results)
+    sign = 1 if results["runs"][0]["higher_is_better"] else -1
+    ranked = sorted(results["summary"], key=lambda row: -sign * (row["last"]["mean"] or 0.0))
+    baseline = next((row for row in ranked if row["method"] == BASELINE), None)
+    if len(ranked) == 1:
+        return _alone(results, ranked[0])
+    others = [row for row in ranked if row is not baseline]
+    best, rival = (others[0], baseline) if baseline else (others[0], others[1])
+    return _against(best, rival, sign, results["runs"][0]["metric"], len(others))
+
+
+def _against(best: SummaryRow, rival: SummaryRow, sign: int, metric: str, tried: int) -> str:
+    gain = sign * 100 * ((best["last"]["mean"] or 0.0) - (rival["last"]["mean"] or 0.0))
+    size = f"{abs(gain):.1f} points"
+    place = f"{size} {'ahead of' if gain >= 0 else 'behind'} {rival['method']}"
+    facts = f"{metric} {percent(best['last'])} against {percent(rival['last'])} %, last epoch, {_seeds(best, rival)}"
+    chosen = f", the best of {tried} methods," if tried > 1 else ""
+    errors = best["last"]["stderr"], rival["last"]["stderr"]
+    if errors[0] is None or errors[1] is None:
+        return (
+            f"{best['method']}{chosen} is {place} ({facts}). "
+            "One seed is no evidence: how much of this is noise is unknown; use --seeds 3 or more."
+        )
+    noise = 2 * 100 * math.hypot(errors[0], errors[1])
+    if abs(gain) <= noise:
+        return f"{best['method']}{chosen} is {place}, which is within noise (±{noise:.1f} at two standard errors; {facts})."
+    if gain > 0:
+        return f"{best['method']} beats {rival['method']} by {size} ({facts}{_best_of(tried)})."
+    return f"No method beats {rival['method']}: {best['method']}{chosen} is {place} ({facts})."
+
+
+def _best_of(tried: int) -> str:
+    return f", best of {tried} methods" if tried > 1 else ""
+
+
+def _alone(results: Results, row: SummaryRow) -> str:
+    exam = results["problem"]["exam"]
+    place = f" on {exam['name']}" if exam else ""
+    advice = "" if row["method"] == BASELINE else f" Compare with {BASELINE} to see what adaptation gains."
+    return (
+        f"{row['method']} reaches {percent(row['last'])} % {results['runs'][0]['metric']}{place} "
+        f"(last epoch, {_seeds(row, row)}).{advice}"
+    )
+
+
+def _without_exam(results: Results) -> str:
+    score = ranking_score(results)
+    rows = score_rows(results)
+    unknown = "Accuracy is unknown: there is no exam."
+    if len(rows) == 1:
+        return (
+            f"{unknown} {rows[0].label} has been trained; {score}, a label-free score, is all there is to judge it by."
+        )
+    return f"{unknown} {rows[0].label} ranks first by {score}, a label-free score, which can mislead."
+
+
+def _seeds(a: SummaryRow, b: SummaryRow) -> str:
+    count = str(a["n"]) if a["n"] == b["n"] else f"{a['n']} and {b['n']}"
+    return f"{count} seed" if count == "1" else f"{count} seeds"

@@ -1,0 +1,5 @@
+"""Scores that need no target labels, for choosing among epochs and models."""
+
+from isthmus.selection.scores import SCORES as SCORES
+from isthmus.selection.scores import Score as Score
+from isthmus.selection.scores import get_score as get_score

@@ -1,0 +1,81 @@
+"""Small files in the formats of the benchmarks, for tests."""
+
+from __future__ import annotations
+
+import bz2
+import gzip
+import struct
+from pathlib import Path
+
+import h5py
+import numpy as np
+from PIL import Image
+from scipy.io import savemat
+
+
+def write_idx(path: Path, values: np.ndarray) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    content = struct.pack(f">4B{values.ndim}I", 0, 0, 8, values.ndim, *values.shape) + values.tobytes()
+    path.write_bytes(gzip.compress(content) if path.suffix == ".gz" else content)
+
+
+def write_mnist(root: Path, number: int = 30, *, folder: str = "mnist", suffix: str = ".gz") -> np.ndarray:
+    """Image i is of shade i (modulo 256) and shows the digit i % 10."""
+    images = np.broadcast_to((np.arange(number) % 256)[:, None, None], (number, 28, 28)).astype(np.uint8)
+    for split in ("train", "t10k"):
+        write_idx(root / folder / f"{split}-images-idx3-ubyte{suffix}", images)
+        write_idx(root / folder / f"{split}-labels-idx1-ubyte{suffix}", (np.arange(number) % 10).astype(np.uint8))
+    return images
+
+
+def usps_values(number: int = 20) -> np.ndarray:
+    """Pixels from -1 to 1 in three decimals, as in the official files."""
+    return np.random.default_rng(0).integers(-1000, 1001, (number, 256)) / 1000
+
+
+def write_usps_libsvm(path: Path, values: np.ndarray) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    lines = [
+        f"{index % 10 + 1} " + " ".join(f"{place}:{value:.6g}" for place, value in enumerate(row, start=1))
+        for index, row in enumerate(values)
+    ]
+    path.write_bytes(bz2.compress("\n".join(lines).encode()))
+
+
+def write_usps_h5(path: Path, values: np.ndarray) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with h5py.File(path, "w") as file:
+        for split in ("train", "test"):
+            file[f"{split}/data"] = ((values + 1) / 2).astype(np.float32)
+            file[f"{split}/target"] = (np.arange(len(values)) % 10).astype(np.int32)
+
+
+def write_mnist_m(root: Path, number: int = 12, *, official: bool = False) -> None:
+    prefix = "mnist_m_" if official else ""
+    for split in ("train", "test"):
+        folder = root / "mnist_m" / f"{prefix}{split}"
+        folder.mkdir(parents=True)
+        for index in range(number):
+            Image.new("RGB", (32, 32), (index, 0, 255)).save(folder / f"{index:08d}.png")
+        lines = "".join(f"{index:08d}.png {index % 10}\n" for index in range(number))
+        (root / "mnist_m" / f"{prefix}{split}_labels.txt").write_text(lines)
+
+
+def write_svhn(root: Path, number: int = 20) -> np.ndarray:
+    """Labels run 1, 2, …, 10, 1, …: the digit 0 is labelled 10."""
+    (root / "svhn").mkdir()
+    images = np.random.default_rng(0).integers(0, 256, (32, 32, 3, number), dtype=np.uint8)
+    labels = (np.arange(number) % 10 + 1).astype(np.uint8)[:, None]
+    for split in ("train", "test"):
+        savemat(root / "svhn" / f"{split}_32x32.mat", {"X": images, "y": labels})
+    return images
+
+
+def write_objects(root: Path, domains: dict[str, int], *, inside: str = "") -> None:
+    """Two classes, `mug` and `pen`, with so many images in each."""
+    for domain, number in domains.items():
+        for name in ("mug", "pen"):
+            folder = root / domain / inside / name
+            folder.mkdir(parents=True)
+            for index in range(number):
+                Image.new("RGB", (10, 10), (index, 0, 0)).save(folder / f"{index}.jpg")

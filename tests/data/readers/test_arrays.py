@@ -1,0 +1,150 @@
+"""Problems from arrays: layouts, ranges and labels."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from isthmus.data.inputs import VectorInput
+from isthmus.data.readers.arrays import array_problem, sample_tensor
+from isthmus.data.readers.labels import LabelCode, label_values
+from isthmus.errors import DataError
+
+RANDOM = np.random.default_rng(0)
+X, Y, T = RANDOM.normal(3, 2, (40, 5)), np.arange(40) % 3, RANDOM.normal(size=(10, 5))
+PIXELS = RANDOM.integers(0, 256, (6, 20, 20, 3), dtype=np.uint8)
+
+
+def read(samples: Any) -> torch.Tensor:
+    return samples.read(torch.arange(len(samples)), torch.Generator())  # type: ignore[no-any-return]
+
+
+def test_vectors_are_standardised_by_the_source() -> None:
+    problem = array_problem(X, Y, T, exam=(T[:4], [0, 1, 2, 0]))
+    assert problem.backbone == "mlp"
+    assert isinstance(problem.input, VectorInput)
+    seen = problem.input.evaluate(read(problem.source.samples)).double()
+    np.testing.assert_allclose(seen.mean(0), 0, atol=1e-6)
+    np.testing.assert_allclose(seen.std(0, correction=0), 1, atol=1e-6)
+    np.testing.assert_allclose(
+        problem.input.evaluate(read(problem.target.samples)), (T - X.mean(0)) / X.std(0), rtol=1e-4, atol=1e-5
+    )
+    assert problem.task.classes == ("0", "1", "2")
+    assert problem.target.labels is None
+    assert problem.recipe.batch_size == 10  # the target is smaller than the usual batch
+    assert problem.exam is not None
+    assert not problem.exam.transductive
+
+
+def test_exam_on_the_target_itself_is_transductive() -> None:
+    problem = array_problem(X, Y, T, exam=(T, np.zeros(10, dtype=int)))
+    assert problem.exam is not None
+    assert problem.exam.transductive
+
+
+@pytest.mark.parametrize(
+    "layout",
+    [
+        PIXELS,
+        PIXELS.transpose(0, 3, 1, 2),
+        torch.from_numpy(PIXELS).permute(0, 3, 1, 2),
+        PIXELS.astype(np.int64),
+        PIXELS / 255,
+        (PIXELS / 255).astype(np.float32),
+        torch.from_numpy(PIXELS).float().div(255).requires_grad_(),
+    ],
+    ids=["last", "first", "tensor", "int64", "float64", "float32", "gradient"],
+)
+def test_layouts_of_images_are_one(layout: Any) -> None:
+    problem = array_problem(layout, ["a", "b"] * 3, layout)
+    np.testing.assert_array_equal(read(problem.source.samples), PIXELS.transpose(0, 3, 1, 2))
+    assert problem.input.shape == (3, 20, 20)
+    assert problem.backbone == "digits"
+
+
+def test_grey_and_colour_meet_in_colour_and_sizes_at_the_larger() -> None:
+    grey = PIXELS[:, :16, :16, 0]
+    problem = array_problem(grey, [0, 1] * 3, PIXELS)
+    source = read(problem.source.samples)
+    assert source.shape == (6, 3, 20, 20)
+    assert torch.equal(source[:, 0], source[:, 2])
+    only_grey = array_problem(grey, [0, 1] * 3, grey)
+    np.testing.assert_array_equal(read(only_grey.source.samples)[:, 0], grey)
+    assert only_grey.input.shape == (1, 16, 16)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (
+            {"X_source": np.where(np.arange(200).reshape(40, 5) == 7, np.nan, X)},
+            r"`X_source`: expected finite.*first: 1",
+        ),
+        ({"X_target": np.full((4, 5), np.inf)}, r"`X_target`: expected finite"),
+        (
+            {"X_target": T[:, :4]},
+            r"`X_target`: expected vectors of 5 features, as in the source, but got shape \(10, 4\)",
+        ),
+        ({"X_target": PIXELS}, r"`X_target`: expected vectors of 5 features"),
+        ({"y_source": Y[:-1]}, r"`y_source`: expected one label a sample, but got 39 for 40"),
+        ({"y_source": np.zeros(40)}, "at least two classes"),
+        ({"y_source": np.eye(40)}, r"`y_source`: expected a vector of labels.*\(40, 40\)"),
+        ({"y_source": Y + 0.5}, r"`y_source`: expected labels that are all whole numbers or all strings.*0\.5"),
+        ({"y_source": [0, "a"] * 20}, r"int and str"),
+        ({"y_source": [None, "a"] * 20}, r"such as None"),
+        ({"exam": (T, [7] * 10)}, r"`exam`: expected labels among `0`, `1`, `2`, but got also `7`"),
+        ({"exam": (T, [0])}, r"`exam`: expected one label a sample, but got 1 for 10"),
+        ({"exam": (T[:, :2], [0] * 10)}, r"`exam`: expected vectors of 5 features"),
+        ({"X_source": X[:, 0]}, r"expected vectors \(n, features\) or images .* got shape \(40,\)"),
+        ({"X_source": np.zeros((4, 8, 8, 2))}, r"with 1 or 3 channels, but got shape \(4, 8, 8, 2\)"),
+        ({"X_source": X[:0], "y_source": []}, r"`X_source`: expected at least one sample"),
+        ({"X_source": np.array([["a"]])}, r"expected an array of numbers"),
+        ({"X_source": [[1.0, 2.0], [3.0]]}, r"expected samples of one shape"),
+        ({"X_source": PIXELS, "y_source": [0, 1] * 3}, r"`X_target`: expected images, as in the source"),
+    ],
+)
+def test_what_is_refused(change: dict[str, Any], message: str) -> None:
+    with pytest.raises(DataError, match=message):
+        array_problem(**{"X_source": X, "y_source": Y, "X_target": T, **change})
+
+
+@pytest.mark.parametrize(
+    ("images", "message"),
+    [
+        (PIXELS.astype(np.float32), r"float32 pixels from 0 to 1, but got 0.0 to 255.0"),
+        (PIXELS / 127.5 - 1, r"from 0 to 1, but got -1.0"),
+        (PIXELS.astype(int) * 2, r"int64 pixels from 0 to 255, but got 0 to 510"),
+        (np.full((2, 8, 8), np.nan), r"NaN or infinity"),
+    ],
+)
+def test_pixels_out_of_range(images: np.ndarray, message: str) -> None:
+    with pytest.raises(DataError, match=message):
+        sample_tensor(images, name="X")
+
+
+def test_labels_of_all_kinds() -> None:
+    for labels in (
+        np.array([2, 0]),
+        torch.tensor([2, 0]),
+        [np.int64(2), torch.tensor(0)],
+        [2.0, 0.0],
+        np.array([2.0, 0]),
+    ):
+        assert label_values(labels, name="y") == [2, 0]
+    for labels in (np.array(["b", "a"]), np.array(["b", "a"], dtype=object), ["b", np.str_("a")], ("b", "a")):
+        assert label_values(labels, name="y") == ["b", "a"]
+    with pytest.raises(DataError, match="vector of labels"):
+        label_values(torch.tensor(1), name="y")
+
+
+def test_classes_give_the_order_or_the_names() -> None:
+    code = LabelCode.of(["x", "y"], classes=["y", "x"])
+    assert code.encode(["x", "y"], name="y").values.tolist() == [1, 0]
+    assert LabelCode.of([10, 9, 100]).task.classes == ("9", "10", "100")  # sorted as numbers
+    named = LabelCode.of([1, 0], classes=["zero", "one", "two"])
+    assert named.encode([2, 0], name="y").values.tolist() == [2, 0]
+    with pytest.raises(DataError, match="got also `3`"):
+        named.encode([3], name="y")

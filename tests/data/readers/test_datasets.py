@@ -1,0 +1,114 @@
+"""Problems from map-style data sets."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from torch.utils.data import IterableDataset, TensorDataset
+
+from isthmus.data.readers.datasets import dataset_problem
+from isthmus.data.samples import ArraySamples, MappedSamples
+from isthmus.errors import DataError
+
+PIXELS = np.random.default_rng(0).integers(0, 256, (6, 20, 20, 3), dtype=np.uint8)
+
+
+class Pictures:
+    """PIL images; counts how often each is read."""
+
+    classes = ("cat", "dog")
+
+    def __init__(self, labelled: bool = True) -> None:
+        self.labelled = labelled
+
+    def __len__(self) -> int:
+        return len(PIXELS)
+
+    def __getitem__(self, index: int) -> Any:
+        image = Image.fromarray(PIXELS[index])
+        return (image, index % 2) if self.labelled else image
+
+
+def read(samples: Any) -> np.ndarray:
+    return samples.read(torch.arange(len(samples)), torch.Generator()).numpy()  # type: ignore[no-any-return]
+
+
+@pytest.mark.parametrize("memory_budget", [0, 2**30])
+def test_pictures(memory_budget: int) -> None:
+    problem = dataset_problem(Pictures(), Pictures(labelled=False), Pictures(), memory_budget=memory_budget)
+    assert isinstance(problem.source.samples, ArraySamples if memory_budget else MappedSamples)
+    assert problem.task.classes == ("cat", "dog")
+    assert problem.target.labels is None
+    assert problem.source.labels is not None
+    assert problem.source.labels.values.tolist() == [0, 1] * 3
+    assert problem.exam is not None
+    assert not problem.exam.transductive
+    for samples in (problem.source.samples, problem.target.samples, problem.exam.samples):
+        np.testing.assert_array_equal(read(samples), PIXELS.transpose(0, 3, 1, 2))
+
+
+def test_labels_of_the_target_are_not_an_exam_unless_asked_for() -> None:
+    target = Pictures()
+    assert dataset_problem(Pictures(), target).exam is None
+    problem = dataset_problem(Pictures(), target, target)
+    assert problem.target.labels is None
+    assert problem.exam is not None
+    assert problem.exam.transductive
+    assert problem.exam.samples is problem.target.samples
+    assert not any("label" in name for name in vars(problem.target.samples))
+
+
+@pytest.mark.parametrize("scale", [1, 255])
+def test_tensor_items(scale: int) -> None:
+    images = torch.from_numpy(PIXELS).permute(0, 3, 1, 2)
+    images = images if scale == 1 else images.float() / 255
+    data = TensorDataset(images, torch.arange(6) % 2)
+    problem = dataset_problem(data, data, data)  # type: ignore[arg-type]
+    np.testing.assert_array_equal(read(problem.target.samples), PIXELS.transpose(0, 3, 1, 2))
+    assert problem.task.classes == ("0", "1")
+
+
+@pytest.mark.parametrize("exam", ["none", "target", "other"])
+def test_vectors(exam: str) -> None:
+    vectors = torch.randn(12, 4, generator=torch.Generator().manual_seed(0))
+    source, target = TensorDataset(vectors, torch.arange(12) % 2), TensorDataset(vectors[:6] + 1, torch.arange(6) % 2)
+    given: Any = {"none": None, "target": target, "other": source}[exam]
+    problem = dataset_problem(source, target, given)  # type: ignore[arg-type]
+    assert problem.backbone == "mlp"
+    np.testing.assert_array_equal(read(problem.target.samples), vectors[:6] + 1)
+    assert (problem.exam is None) == (exam == "none")
+    if problem.exam is not None:
+        assert problem.exam.transductive == (exam == "target")
+
+
+class Stream(IterableDataset[Any]):
+    def __iter__(self) -> Any:
+        yield from Pictures()  # type: ignore[misc]
+
+
+class Broken(Pictures):
+    def __getitem__(self, index: int) -> Any:
+        if index == 3:
+            raise OSError("image file is truncated")
+        return super().__getitem__(index)
+
+
+@pytest.mark.parametrize(
+    ("source", "target", "message"),
+    [
+        (Stream(), Pictures(), r"`source`: expected a data set with `__len__` .* got Stream"),
+        ([], Pictures(), r"`source`: expected at least one item"),
+        (Pictures(labelled=False), Pictures(), r"`source`: expected items `\(image, label\)`, but got items without"),
+        (Pictures(), Broken(), r"`target`: item 3 cannot be read: image file is truncated"),
+        ([({"image": 1}, 0)] * 2, Pictures(), r"`source`: expected items .* got dict"),
+        ([(torch.randn(3, 20, 20), 0)] * 2, Pictures(), r"`source`: expected float32 pixels from 0 to 1"),
+        ([(torch.zeros(4), 0), (torch.zeros(5), 1)], [torch.zeros(4)], r"`source`: expected vectors of one width"),
+    ],
+)
+def test_what_is_refused(source: Any, target: Any, message: str) -> None:
+    with pytest.raises(DataError, match=message):
+        dataset_problem(source, target)

@@ -1,0 +1,234 @@
+"""Problems from folders of small images made here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from isthmus.data.batches import Unlabelled
+from isthmus.data.loaders import Draw, DrawnBatches
+from isthmus.data.problems import Problem
+from isthmus.data.readers.defaults import default_input
+from isthmus.data.readers.folders import folder_problem
+from isthmus.data.readers.image_folder import scan_folder
+from isthmus.data.samples import ArraySamples, MappedSamples, names_of
+from isthmus.data.tasks import Setting
+from isthmus.errors import DataError, OptionError
+
+Make = Callable[..., Path]
+
+
+@pytest.fixture
+def make(tmp_path: Path) -> Make:
+    """Makes a folder with images of one shade each: `make("source", cat=3, dog=2)`, or flat: `make("target", 4)`."""
+
+    def make(name: str, flat: int = 0, /, *, side: int = 20, **classes: int) -> Path:
+        root = tmp_path / name
+        shade = 0
+        for folder, number in [("", flat), *classes.items()]:
+            (root / folder).mkdir(parents=True, exist_ok=True)
+            for index in range(number):
+                Image.new("RGB", (side, side), (shade, shade, shade)).save(root / folder / f"{index}.png")
+                shade += 1
+        return root
+
+    return make
+
+
+def shades(problem_samples: object, number: int) -> list[int]:
+    images = problem_samples.read(torch.arange(number), torch.Generator())  # type: ignore[attr-defined]
+    return images[:, 0, 0, 0].tolist()
+
+
+def test_scan_is_nested_sorted_and_passes_over_what_is_no_image(make: Make) -> None:
+    root = make("source", dog=2, cat=1)
+    (root / "cat" / "b" / "c").mkdir(parents=True)
+    Image.new("L", (4, 4)).save(root / "cat" / "b" / "c" / "deep.JPG", "JPEG")
+    for hidden in (".DS_Store", ".hidden.png", "notes.txt", "Thumbs.db"):
+        (root / "cat" / hidden).write_bytes(b"")
+    (root / ".git").mkdir()
+    (root / "__MACOSX").mkdir()
+    folder = scan_folder(root)
+    assert folder.classes == ("cat", "dog")
+    assert [path.relative_to(root).as_posix() for path in folder.paths] == [
+        "cat/0.png",
+        "cat/b/c/deep.JPG",
+        "dog/0.png",
+        "dog/1.png",
+    ]
+    assert folder.labels == (0, 0, 1, 1)
+
+
+def test_class_folders_of_the_target_are_the_exam_and_nothing_else(make: Make) -> None:
+    problem = folder_problem(make("photos", cat=3, dog=2), make("sketches", cat=1, dog=2))
+    assert problem.name == "photos-sketches"
+    assert problem.setting is Setting.UNSUPERVISED
+    assert problem.task.classes == ("cat", "dog")
+    assert problem.source.labels is not None
+    assert problem.source.labels.values.tolist() == [0, 0, 0, 1, 1]
+    assert shades(problem.source.samples, 5) == [0, 1, 2, 3, 4]
+    assert problem.target.labels is None
+    assert problem.exam is not None
+    assert problem.exam.transductive
+    assert problem.exam.name == "sketches"
+    assert problem.exam.labels.values.tolist() == [0, 1, 1]
+    assert problem.exam.samples is problem.target.samples
+    batch = DrawnBatches(problem.target, problem.input)[Draw(torch.tensor([0, 1]), 0)]
+    assert isinstance(batch, Unlabelled)
+    assert not hasattr(batch, "labels")
+
+
+def test_flat_target_has_an_exam_only_if_one_is_given(make: Make) -> None:
+    source, target, exam = make("s", a=2, b=2), make("t", 3), make("e", b=2)
+    assert folder_problem(source, target).exam is None
+    problem = folder_problem(source, target, exam)
+    assert problem.exam is not None
+    assert not problem.exam.transductive
+    assert problem.exam.labels.values.tolist() == [1, 1]  # `b`, in the source's order
+    assert problem.exam.name == "t"
+
+
+def test_exam_that_is_or_shares_the_target_is_transductive(make: Make) -> None:
+    source, target = make("s", a=2, b=2), make("t", a=1, b=1)
+    problem = folder_problem(source, target, target)
+    assert problem.exam is not None
+    assert problem.exam.transductive
+    assert problem.exam.samples is problem.target.samples
+    link = target.parent / "link"
+    link.symlink_to(target)
+    same = folder_problem(source, target, link)
+    assert same.exam is not None
+    assert same.exam.transductive
+
+
+def test_source_may_share_no_image_with_the_others(make: Make) -> None:
+    source = make("s", a=2, b=2)
+    with pytest.raises(DataError, match=r"Expected other images in .* 4 files of both"):
+        folder_problem(source, source)
+    with pytest.raises(DataError, match="4 files of both"):
+        folder_problem(source, make("t", 2), source)
+
+
+def test_names_are_paths_and_same_folder_names_get_their_parents(make: Make) -> None:
+    problem = folder_problem(make("photos/train", a=1, b=1), make("art/train", 2))
+    assert [domain.name for domain in problem.domains] == ["photos/train", "art/train"]
+    assert [Path(name).name for name in names_of(problem.target.samples)] == ["0.png", "1.png"]
+
+
+@pytest.mark.parametrize(
+    ("source", "target", "message"),
+    [
+        ({"a": 1, "b": 1}, None, r"Expected a folder of images at `.*`, but got nothing"),
+        ({"a": 1, "b": 1}, {}, r"Expected images in `.*t` .* but got none"),
+        ({"a": 1, "b": 0}, {"a": 1, "b": 1}, r"every class folder of `.*s`, but got none in `b`"),
+        ({"a": 1}, {"a": 1}, r"at least two class folders in `.*s`, but got only `a`"),
+        ({"a": 1, "b": 1, "c": 1}, {"b": 1, "d": 1}, r"2 only in the source \(`a`, `c`\) and 1 only in the target"),
+    ],
+)
+def test_folders_that_are_no_problem(
+    make: Make, tmp_path: Path, source: dict[str, int], target: dict[str, int] | None, message: str
+) -> None:
+    place = tmp_path / "nowhere" if target is None else make("t", **target)
+    with pytest.raises(DataError, match=message):
+        folder_problem(make("s", **source), place)
+
+
+def test_more_folders_that_are_no_problem(make: Make) -> None:
+    source, flat = make("s", a=1, b=1), make("flat", 2)
+    with pytest.raises(DataError, match="but got a file"):
+        folder_problem(flat / "0.png", source)
+    with pytest.raises(DataError, match=r"Expected class folders in `.*flat`, but got 2 images"):
+        folder_problem(flat, source)
+    with pytest.raises(DataError, match=r"Expected class folders in `.*flat2`"):
+        folder_problem(source, flat, make("flat2", 1))
+    with pytest.raises(DataError, match=r"but got both: 1 images \(first: `0.png`\) beside `a`"):
+        folder_problem(make("both", 1, a=1, b=1), flat)
+    with pytest.raises(DataError, match=r"among the source's \(`a`, `b`\), but got also `z`"):
+        folder_problem(source, flat, make("e", a=1, z=1))
+    with pytest.raises(OptionError, match="`fail` or `skip`"):
+        folder_problem(source, flat, on_bad_image="ignore")  # type: ignore[arg-type]
+
+
+def spoil(path: Path) -> None:
+    Image.fromarray(np.random.default_rng(0).integers(0, 256, (20, 20, 3), dtype=np.uint8)).save(path)
+    path.write_bytes(path.read_bytes()[:300])
+
+
+@pytest.mark.parametrize("memory_budget", [0, 2**30])
+def test_bad_images_are_all_found_before_training(make: Make, memory_budget: int) -> None:
+    source, target = make("s", a=4, b=2), make("t", 4)
+    for path in (source / "a" / "1.png", target / "2.png"):
+        spoil(path)
+    with pytest.raises(DataError, match=r"2 of 10 cannot be read: `.*1.png` \(.*\); `.*2.png`.*--on-bad-image skip"):
+        folder_problem(source, target, memory_budget=memory_budget)
+    problem = folder_problem(source, target, on_bad_image="skip", memory_budget=memory_budget)
+    assert problem.source.labels is not None
+    assert problem.source.labels.values.tolist() == [0, 0, 0, 1, 1]
+    assert shades(problem.source.samples, 5) == [0, 2, 3, 4, 5]
+    assert [Path(name).name for name in names_of(problem.target.samples)] == ["0.png", "1.png", "3.png"]
+    assert len(problem.notes) == 2
+    assert "left out of `s`: 1 of 6 cannot be read" in problem.notes[0]
+    assert "1.png" in problem.notes[0]
+
+
+def test_a_class_or_a_domain_with_bad_images_only(make: Make) -> None:
+    source, target = make("s", a=2, b=1), make("t", 1)
+    spoil(source / "b" / "0.png")
+    with pytest.raises(DataError, match=r"readable images in every class folder .* none in `b`"):
+        folder_problem(source, target, on_bad_image="skip")
+    spoil(target / "0.png")
+    with pytest.raises(DataError, match="Expected images in t, but 1 of 1 cannot be read"):
+        folder_problem(source, target, on_bad_image="skip")
+
+
+def test_many_bad_images_are_counted_and_the_first_named(make: Make) -> None:
+    source = make("s", a=9, b=1)
+    for index in range(8):
+        spoil(source / "a" / f"{index}.png")
+    with pytest.raises(DataError, match=r"8 of 11 .*4\.png` \([^)]*\); and 3 more"):
+        folder_problem(source, make("t", 1))
+
+
+def test_memory_budget_decides_where_images_are_and_not_what_they_are(make: Make) -> None:
+    source, target = make("s", a=3, b=2), make("t", 3)
+    within = folder_problem(source, target, memory_budget=8 * 3 * 20 * 20)
+    beyond = folder_problem(source, target, memory_budget=8 * 3 * 20 * 20 - 1)
+    assert isinstance(within.source.samples, ArraySamples)
+    assert isinstance(beyond.source.samples, MappedSamples)
+    indices = torch.tensor([4, 0, 2])
+    for one, other in zip(within.domains, beyond.domains):
+        at = indices[: len(one.samples)] % len(one.samples)
+        assert torch.equal(one.samples.read(at, torch.Generator()), other.samples.read(at, torch.Generator()))
+        assert names_of(one.samples) == names_of(other.samples)
+
+
+@pytest.mark.parametrize(
+    ("side", "options", "size", "resize", "backbone"),
+    [
+        (8, {}, 16, 16, "digits"),
+        (28, {}, 28, 28, "digits"),
+        (96, {}, 64, 72, "resnet18:pretrained=false"),
+        (500, {}, 224, 256, "resnet50"),
+        (500, {"image_size": 32}, 32, 32, "digits"),
+        (28, {"image_size": 224}, 224, 256, "resnet50"),
+        (28, {"backbone": "resnet18"}, 224, 256, "resnet18"),
+        (28, {"backbone": "resnet18:pretrained=false"}, 28, 28, "resnet18:pretrained=false"),
+        (500, {"backbone": "svhn"}, 40, 40, "svhn"),
+    ],
+)
+def test_default_input(side: int, options: dict[str, object], size: int, resize: int, backbone: str) -> None:
+    input, chosen = default_input(side, **options)  # type: ignore[arg-type]
+    assert (input.size, input.resize, chosen) == (size, resize, backbone)
+
+
+def test_size_follows_the_larger_domain(make: Make) -> None:
+    problem: Problem = folder_problem(make("s", a=1, b=1, side=16), make("t", 2, side=100))
+    assert problem.input.shape == (3, 64, 64)
+    assert folder_problem(make("u", a=1, b=1, side=16), make("v", 2, side=24)).input.shape == (3, 24, 24)
+    with pytest.raises(OptionError, match="image_size"):
+        folder_problem(make("w", a=1, b=1), make("x", 1), image_size=0)

@@ -1,0 +1,43 @@
+"""Trains every registered method for two steps and saves the weights; run by `test_processes.py` as one or two processes.
+
+Usage: python train_everything.py OUT DEVICES
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import torch
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+from conftest import METHODS, images_problem  # noqa: E402
+
+from isthmus.data.recipes import Recipe  # noqa: E402
+from isthmus.engine.hardware import Hardware  # noqa: E402
+from isthmus.engine.trainer import Trainer  # noqa: E402
+from isthmus.methods import build_method  # noqa: E402
+from isthmus.nn.backbones import build_backbone  # noqa: E402
+
+RECIPE = Recipe(
+    epochs=1, steps_per_epoch=2, batch_size=8, lr=0.1, momentum=0.0, weight_decay=0.0, schedule="constant"
+)
+
+
+def main(out: Path, devices: int) -> None:
+    strategy = "ddp" if devices > 1 else "auto"
+    fabric = Hardware(accelerator="cpu", devices=devices, strategy=strategy, precision="64-true").fabric()
+    ends = {}
+    for name in METHODS:
+        for batch_norm in ("separate", "joint"):
+            problem = images_problem(RECIPE)
+            torch.manual_seed(0)
+            backbone = build_backbone(problem.backbone, problem.input.shape, batch_norm=batch_norm)  # type: ignore[arg-type]
+            method = build_method(name, backbone, problem.task.num_classes)
+            Trainer(method, problem, fabric, seed=0).run(lambda epoch, losses: None)
+            ends[f"{name}-{batch_norm}"] = method.state_dict()
+    torch.save(ends, out / f"{devices}-{fabric.global_rank}.pt")
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), int(sys.argv[2]))

@@ -1,0 +1,121 @@
+"""What holds for every registered method: its losses are alive, and a step does what its updates say."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+from conftest import images_problem
+from lightning.fabric import Fabric
+from torch import Tensor
+
+from isthmus.data.batches import UnsupervisedBatch
+from isthmus.data.loaders import batches
+from isthmus.data.recipes import Recipe
+from isthmus.engine.stepping import Stepper
+from isthmus.engine.trainer import Trainer
+from isthmus.methods import Method, build_method
+from isthmus.nn.backbones import build_backbone
+
+PROGRESS = 0.5
+
+
+def build(name: str, batch_norm: str = "separate") -> Method[Any]:
+    torch.manual_seed(0)
+    problem = images_problem()
+    backbone = build_backbone(problem.backbone, problem.input.shape, batch_norm=batch_norm)  # type: ignore[arg-type]
+    return build_method(name, backbone, problem.task.num_classes)
+
+
+def one_batch() -> UnsupervisedBatch:
+    return next(batches(images_problem(), seed=0, start=0, stop=1))
+
+
+def gradients(loss: Tensor, method: Method[Any]) -> dict[str, float]:
+    """Norm of a loss's gradient on each group."""
+    norms = {}
+    for name, group in method.groups().items():
+        parts = torch.autograd.grad(loss, list(group.parameters()), retain_graph=True, allow_unused=True)
+        norms[name] = sum(float(part.norm()) for part in parts if part is not None)
+    return norms
+
+
+def test_every_loss_trains_every_group_it_claims(method_name: str) -> None:
+    method = build(method_name)
+    for update in method.steps(one_batch(), PROGRESS):
+        for objective in update.objectives:
+            norms = gradients(objective.loss, method)
+            assert set(objective.on) <= set(norms)
+            assert all(norms[name] > 1e-7 for name in objective.on), norms
+
+
+def test_every_logged_loss_reaches_some_parameter(method_name: str) -> None:
+    method = build(method_name)
+    for update in method.steps(one_batch(), PROGRESS):
+        assert update.log
+        for name, loss in update.log.items():
+            assert sum(gradients(loss, method).values()) > 1e-7, name
+
+
+def test_every_parameter_is_trained_by_some_update(method_name: str) -> None:
+    method = build(method_name)
+    trained = {name for update in method.steps(one_batch(), PROGRESS) for name in update.groups}
+    owners = {id(p): name for name, group in method.groups().items() for p in group.parameters()}
+    assert {owners[id(p)] for p in method.parameters()} <= trained
+
+
+@pytest.mark.parametrize("batch_norm", ["separate", "joint", "frozen"])
+def test_engine_step_equals_a_hand_written_loop(method_name: str, batch_norm: str) -> None:
+    """The oracle: plain autograd, each group's gradient from each of its losses alone, plain SGD."""
+    recipe = Recipe(optimizer="sgd", lr=0.1, momentum=0.0, weight_decay=0.0, schedule="constant")
+    batch, engine, by_hand = one_batch(), build(method_name, batch_norm), build(method_name, batch_norm)
+    stepper = Stepper(engine, (), recipe, Fabric(accelerator="cpu", devices=1))
+    engine.train()
+    for update in engine.steps(batch, PROGRESS):
+        stepper.step(update)
+
+    by_hand.train()
+    groups = by_hand.groups()
+    for update in by_hand.steps(batch, PROGRESS):
+        steps: dict[Tensor, Tensor] = {}
+        for objective in update.objectives:
+            for name in objective.on:
+                for parameter in groups[name].parameters():
+                    (part,) = torch.autograd.grad(objective.loss, parameter, retain_graph=True, allow_unused=True)
+                    if part is not None:
+                        steps[parameter] = steps.get(parameter, torch.zeros_like(parameter)) + part
+        with torch.no_grad():
+            for parameter, gradient in steps.items():
+                parameter -= 0.1 * gradient
+
+    for (name, got), (_, expected) in zip(engine.state_dict().items(), by_hand.state_dict().items()):
+        torch.testing.assert_close(got, expected, rtol=1e-4, atol=1e-6, msg=lambda m, name=name: f"{name}: {m}")
+
+
+def test_predictor_gives_the_result_of_the_first_classifier(method_name: str) -> None:
+    method = build(method_name).eval()
+    images = one_batch().target.images
+    first = next(iter(method.classifiers().values()))
+    torch.testing.assert_close(method.predictor()(images), first(method.features(images)))
+
+
+def test_unlabelled_batches_have_no_labels() -> None:
+    assert not hasattr(one_batch().target, "labels")
+
+
+def test_target_labels_cannot_change_training(method_name: str) -> None:
+    """The same run with the exam's labels shuffled ends with the same weights."""
+    from dataclasses import replace
+
+    from isthmus.data.tasks import Labels
+
+    problem = images_problem(Recipe(epochs=1, batch_size=8))
+    assert problem.exam is not None
+    wrong = Labels(problem.task, problem.exam.labels.values.flip(0))
+    ends = []
+    for variant in (problem, replace(problem, exam=replace(problem.exam, labels=wrong))):
+        method = build(method_name)
+        Trainer(method, variant, Fabric(accelerator="cpu", devices=1), seed=0).run(lambda epoch, losses: None)
+        ends.append(method.state_dict())
+    assert all(torch.equal(a, b) for a, b in zip(ends[0].values(), ends[1].values()))
