@@ -76,7 +76,8 @@ def build(factory: Callable[..., T], name: Name, *positional: Any) -> T:
             raise OptionError(f"`{name.base}` has no option `{key}`; its options are: {offered}.")
     parser = ArgumentParser(exit_on_error=False)
     add = parser.add_class_arguments if isinstance(factory, type) else parser.add_function_arguments
-    add(factory, skip={parameter.name for parameter in parameters} - set(known))
+    skipped: set[str | int] = {parameter.name for parameter in parameters if parameter.name not in known}
+    add(factory, skip=skipped)
     try:
         values = parser.parse_args([f"--{key}={value}" for key, value in name.options.items()])
     except ArgumentError as error:

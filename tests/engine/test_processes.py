@@ -31,5 +31,7 @@ def test_two_processes_equal_one(
     key = f"{method_name}-{batch_norm}"
     one, first, second = (ends[launch][key] for launch in ("1-0", "2-0", "2-1"))
     for name, expected in one.items():
-        torch.testing.assert_close(first[name], expected, rtol=1e-8, atol=1e-10, msg=lambda m, name=name: f"{name}: {m}")
+        torch.testing.assert_close(
+            first[name], expected, rtol=1e-8, atol=1e-10, msg=lambda m, name=name: f"{name}: {m}"
+        )
         assert torch.equal(first[name], second[name]), name

@@ -1,4 +1,4 @@
-"""Trains every registered method for two steps and saves the weights; run by `test_processes.py` as one or two processes.
+"""Trains every registered method for two steps and saves the weights; `test_processes.py` runs it.
 
 Usage: python train_everything.py OUT DEVICES
 """
@@ -11,17 +11,15 @@ from pathlib import Path
 import torch
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
-from conftest import METHODS, images_problem  # noqa: E402
+from conftest import METHODS, images_problem
 
-from isthmus.data.recipes import Recipe  # noqa: E402
-from isthmus.engine.hardware import Hardware  # noqa: E402
-from isthmus.engine.trainer import Trainer  # noqa: E402
-from isthmus.methods import build_method  # noqa: E402
-from isthmus.nn.backbones import build_backbone  # noqa: E402
+from isthmus.data.recipes import Recipe
+from isthmus.engine.hardware import Hardware
+from isthmus.engine.trainer import Trainer
+from isthmus.methods import build_method
+from isthmus.nn.backbones import build_backbone
 
-RECIPE = Recipe(
-    epochs=1, steps_per_epoch=2, batch_size=8, lr=0.1, momentum=0.0, weight_decay=0.0, schedule="constant"
-)
+RECIPE = Recipe(epochs=1, steps_per_epoch=2, batch_size=8, lr=0.1, momentum=0.0, weight_decay=0.0, schedule="constant")
 
 
 def main(out: Path, devices: int) -> None:

@@ -92,6 +92,9 @@ def compare(
         resume: continue a killed comparison exactly.
         overwrite: replace what is in the output folder.
         json: print the content of results.json.
+        folders: images of your own, instead of a built-in problem.
+        recipe: changes of the problem's recipe.
+        hardware: devices, processes and precision.
     """
     from isthmus.experiments import compare as run_comparison
 
@@ -108,7 +111,7 @@ def compare(
         resume=resume,
         overwrite=overwrite,
     )
-    _show(comparison.results, comparison.folder, json)
+    _show(comparison.folder, json)
 
 
 def fit(
@@ -140,9 +143,11 @@ def fit(
         resume: continue a killed run exactly.
         overwrite: replace what is in the output folder.
         json: print the content of results.json.
+        folders: images of your own, instead of a built-in problem.
+        recipe: changes of the problem's recipe.
+        hardware: devices, processes and precision.
     """
     from isthmus.experiments import fit as run_fit
-    from isthmus.report.results import read_results
 
     chosen, changed = _problem(problem, folders, data_root, backbone, recipe, [method])
     run = run_fit(
@@ -157,7 +162,7 @@ def fit(
         resume=resume,
         overwrite=overwrite,
     )
-    _show(read_results(run.folder), run.folder, json)
+    _show(run.folder, json)
 
 
 def evaluate(
@@ -186,7 +191,9 @@ def evaluate(
     from rich.console import Console
     from rich.table import Table
 
-    table = Table("class", "samples", "accuracy %", title=f"{result['exam']}: accuracy {100 * result['accuracy']:.2f} %")
+    table = Table(
+        "class", "samples", "accuracy %", title=f"{result['exam']}: accuracy {100 * result['accuracy']:.2f} %"
+    )
     for row in result["classes"]:
         table.add_row(row["name"], str(row["samples"]), f"{100 * row['accuracy']:.1f}" if row["samples"] else "–")
     Console().print(table)
@@ -274,16 +281,18 @@ def _problem(
     return problem, recipe.over(problem.recipe)
 
 
-def _show(results: dict[str, Any], folder: Path, json: bool) -> None:
+def _show(folder: Path, json: bool) -> None:
     if not first_process():
-        return
-    if json:
-        _print_json(results)
         return
     from rich.console import Console
 
+    from isthmus.report.results import read_results
     from isthmus.report.tables import summary_table
 
+    results = read_results(folder)
+    if json:
+        _print_json(results)
+        return
     output = Console()
     output.print(summary_table(results))
     output.print(f"Report: {folder / 'report.html'}", markup=False, highlight=False, soft_wrap=True)

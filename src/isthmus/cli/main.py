@@ -38,7 +38,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         call(COMMANDS[options.subcommand], options[options.subcommand])
     except IsthmusError as error:
-        console().print(f"isthmus {options.subcommand}: {error}", style="red", markup=False, highlight=False, soft_wrap=True)
+        console().print(
+            f"isthmus {options.subcommand}: {error}", style="red", markup=False, highlight=False, soft_wrap=True
+        )
         return 2
     except KeyboardInterrupt:
         console().print("Interrupted; what is finished is kept. `--resume` continues a training run.", markup=False)

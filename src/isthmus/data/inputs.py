@@ -1,11 +1,12 @@
 """From what is stored to what a network takes, in training and in evaluation.
 
 Stored images all have one size (`resize` × `resize`, uint8), so that a batch is one gather and one cast; the random
-crop and flip happen on the batch. The description is plain data: it is saved with a model, and prediction needs no more.
+crop and flip happen on the batch. The description is plain data: it is saved with a model, for prediction.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Union
 
@@ -148,7 +149,7 @@ def from_description(description: dict[str, Any]) -> Input:
         ModelFileError: the description is of another kind or incomplete.
     """
     fields = {key: tuple(v) if isinstance(v, list) else v for key, v in description.items() if key != "kind"}
-    kinds: dict[str, type[ImageInput] | type[VectorInput]] = {"image": ImageInput, "vector": VectorInput}
+    kinds: dict[str, Callable[..., Input]] = {"image": ImageInput, "vector": VectorInput}
     try:
         return kinds[description["kind"]](**fields)
     except (KeyError, TypeError) as error:

@@ -54,9 +54,7 @@ class Draws(Sampler[Draw]):
                 order = torch.randperm(self.size, generator=generator(self.seed, turn))
                 passed = turn
             batch = order[position * self.batch_size : (position + 1) * self.batch_size]
-            yield Draw(
-                batch.tensor_split(self.share.world)[self.share.rank], mix(self.seed, step, self.share.rank, 1)
-            )
+            yield Draw(batch.tensor_split(self.share.world)[self.share.rank], mix(self.seed, step, self.share.rank, 1))
 
     def __len__(self) -> int:
         return len(self.steps)

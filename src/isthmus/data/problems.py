@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+import torch
+
 from isthmus.data.inputs import Input, check_stored
 from isthmus.data.recipes import Recipe
 from isthmus.data.samples import Samples
@@ -73,11 +75,8 @@ class Problem:
     notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        self.setting  # refuse what is none of the settings
         exam = (self.exam,) if self.exam else ()
         for part in (*self.domains, *exam):
-            import torch
-
             first = part.samples.read(torch.zeros(1, dtype=torch.long), torch.Generator())
             check_stored(part.name, tuple(first.shape[1:]), self.input)
 

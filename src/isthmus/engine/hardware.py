@@ -73,7 +73,7 @@ class Hardware:
         """
         if not self.tensorboard:
             return None
-        from lightning.fabric.loggers import TensorBoardLogger
+        from lightning.fabric.loggers.tensorboard import TensorBoardLogger
 
         try:
             return TensorBoardLogger(folder, name="", version="tensorboard")

@@ -41,7 +41,9 @@ class Stepper:
             if parameters
         }
         # Only float16 needs its losses scaled; disabled, the scaler passes everything through.
-        self.scaler = torch.amp.GradScaler(fabric.device.type, enabled=fabric.strategy.precision.precision == "16-mixed")
+        self.scaler = torch.amp.GradScaler(
+            fabric.device.type, enabled=fabric.strategy.precision.precision == "16-mixed"
+        )
 
     def schedule(self, progress: float) -> None:
         """Set the learning rates for this point of the stage."""

@@ -30,8 +30,8 @@ AfterEpoch = Callable[[int, dict[str, float]], None]
 class Trainer:
     """Trains a method on a problem's domains.
 
-    The random state of an epoch is a function of seed, epoch and process, and so is every batch: with weights, optimisers
-    and the number of epochs done, a run continues bit for bit.
+    The random state of an epoch is a function of seed, epoch and process, and so is every batch: with weights,
+    optimisers and the number of epochs done, a run continues bit for bit.
 
     Args:
         method: what is trained; moved to the device.
@@ -86,7 +86,9 @@ class Trainer:
             workers=self.workers,
         )
         with progress_bar() as progress:
-            bar = progress.add_task(self.title, total=self.steps, completed=self.epoch * self.steps_per_epoch, status="")
+            bar = progress.add_task(
+                self.title, total=self.steps, completed=self.epoch * self.steps_per_epoch, status=""
+            )
             while self.epoch < self.problem.recipe.epochs:
                 torch.manual_seed(mix(self.seed, self.epoch, self.fabric.global_rank, 2))
                 started = time.perf_counter()

@@ -71,7 +71,9 @@ def load_model(folder: Path) -> Model:
 
     for name in (DESCRIPTION, WEIGHTS):
         if not (folder / name).is_file():
-            raise ModelFileError(f"Expected a model folder with {DESCRIPTION} and {WEIGHTS}, but {folder / name} is missing.")
+            raise ModelFileError(
+                f"Expected a model folder with {DESCRIPTION} and {WEIGHTS}, but {folder / name} is missing."
+            )
     try:
         description = json.loads((folder / DESCRIPTION).read_text())
         weights = load_file(folder / WEIGHTS)
@@ -105,4 +107,3 @@ def _without_weights(name: str) -> str:
     if parsed.base in (*CONVOLUTIONAL, "mlp"):
         return name
     return str(Name(parsed.base, {**parsed.options, "pretrained": "false"}))
-

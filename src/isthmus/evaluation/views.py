@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import torch
@@ -50,9 +51,15 @@ class Views:
         reduced = PCA(min(COMPONENTS, *together.shape), random_state=0).fit_transform(together).astype("float32")
         return {"source": reduced[: len(found[0])], "target": reduced[len(found[0]) :]}
 
-    def labels(self) -> dict[str, np.ndarray]:
-        """Class indices of the points, −1 where unknown."""
-        return {"source_labels": self.source_labels.numpy(), "target_labels": self.target_labels.numpy()}
+    def write(self, path: Path, before: dict[str, np.ndarray], network: Network) -> None:
+        """Write the embeddings `before` training and now, their labels (−1 where unknown) and sample predictions."""
+        import numpy as np
+
+        arrays = {f"{domain}_before": points for domain, points in before.items()}
+        arrays |= {f"{domain}_after": points for domain, points in self.embed(network).items()}
+        arrays |= {"source_labels": self.source_labels.numpy(), "target_labels": self.target_labels.numpy()}
+        arrays |= self.predictions(network)
+        np.savez_compressed(path, allow_pickle=False, **arrays)
 
     def predictions(self, network: Network) -> dict[str, np.ndarray]:
         """Pictures (m, height, width, 3) uint8, with true labels (−1 where unknown) and class probabilities."""

@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from isthmus.data.problems import Problem
 from isthmus.data.recipes import Recipe
 from isthmus.engine.hardware import Hardware
 from isthmus.errors import OptionError
 from isthmus.experiments.folders import open_folder
+from isthmus.experiments.job import Job
 from isthmus.experiments.results import problem_description, write_results
-from isthmus.experiments.run import deterministic, resolve, slug, train_one
+from isthmus.experiments.run import resolve, slug
+from isthmus.report.results import Results, RunRecord, read_results
 from isthmus.selection.scores import get_score
 
 
@@ -23,13 +24,19 @@ class Comparison:
 
     Attributes:
         folder: `results.json`, `report.html`, and a folder for every run in `runs`.
-        results: the content of `results.json`.
-        report: path of the HTML report.
     """
 
     folder: Path
-    results: dict[str, Any]
-    report: Path
+
+    @property
+    def results(self) -> Results:
+        """The content of `results.json`."""
+        return read_results(self.folder)
+
+    @property
+    def report(self) -> Path:
+        """The HTML report."""
+        return self.folder / "report.html"
 
 
 def compare(
@@ -91,18 +98,13 @@ def compare(
     if fabric.is_global_zero:
         open_folder(folder, config, resume=resume, overwrite=overwrite)
     fabric.barrier()
-    runs: list[dict[str, Any]] = []
-    results: dict[str, Any] = {}
-    with deterministic():
-        for seed in range(first_seed, first_seed + seeds):
-            for method in methods:
-                path = Path("runs", f"{slug(method)}-seed{seed}")
-                run = train_one(
-                    method, problem, folder / path, fabric, hardware, seed, select_by, resume=resume, overwrite=False
-                )
-                runs.append({**run.result, "folder": str(path)})
-                if fabric.is_global_zero:
-                    results = write_results(folder, problem, runs)
+    runs: list[RunRecord] = []
+    for seed in range(first_seed, first_seed + seeds):
+        for method in methods:
+            job = Job(method, problem, seed, select_by, folder, f"runs/{slug(method)}-seed{seed}")
+            runs.append(job.run(fabric, hardware, resume=resume))
+            if fabric.is_global_zero:
+                write_results(folder, problem, runs)
     if fabric.is_global_zero:
         write_report(folder)
-    return Comparison(folder, results, folder / "report.html")
+    return Comparison(folder)

@@ -11,12 +11,12 @@ import torch
 from isthmus.data.benchmarks import load_problem
 from isthmus.data.inputs import ImageInput, VectorInput
 from isthmus.data.problems import Exam
-from isthmus.data.readers.folders import read_exam, read_unlabelled
+from isthmus.data.readers.labelled import exam_from_folder, unlabelled_images
 from isthmus.errors import DataError, ModelFileError, OptionError
 from isthmus.evaluation.inference import infer
 from isthmus.evaluation.metrics import accuracy, class_accuracies
 from isthmus.evaluation.models import DESCRIPTION, Model, load_model
-from isthmus.experiments.run import LAST
+from isthmus.experiments.job import LAST
 
 
 def open_model(folder: Path) -> Model:
@@ -50,7 +50,7 @@ def evaluate_model(
     if exam is not None:
         if not isinstance(model.input, ImageInput):
             raise DataError("The model takes feature vectors: `--exam DIR` cannot hold them. Name a problem instead.")
-        measured = read_exam(exam, model.classes, model.input)
+        measured = exam_from_folder(exam, model.classes, model.input)
     else:
         measured = _exam_of(problem or model.trained_on["problem"]["name"], model, data_root)
     logits = infer(model.network, measured.samples, model.input).result
@@ -82,7 +82,7 @@ def predict_images(folder: Path, images: Sequence[Path]) -> list[dict[str, Any]]
     model = open_model(folder)
     if isinstance(model.input, VectorInput):
         raise DataError("The model takes feature vectors, not images. Use `isthmus.load` and `predict` from Python.")
-    paths, samples = read_unlabelled(images, model.input)
+    paths, samples = unlabelled_images(images, model.input)
     confidence, best = model.predict(samples).max(dim=1)
     return [
         {"image": str(path), "class": model.classes[index], "probability": round(value, 4)}

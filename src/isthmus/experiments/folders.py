@@ -32,7 +32,9 @@ def open_folder(folder: Path, config: dict[str, Any], *, resume: bool, overwrite
         if folder.exists() and not folder.is_dir():
             raise RunFolderError(f"Expected a folder at {folder}, but a file is there. Choose another with `--out`.")
         if occupied and not (folder / CONFIG).is_file():
-            raise RunFolderError(f"{folder} is not empty and not an output folder of isthmus. Choose another with `--out`.")
+            raise RunFolderError(
+                f"{folder} is not empty and not an output folder of isthmus. Choose another with `--out`."
+            )
         if occupied and resume:
             _check_same(folder, config)
         elif occupied and overwrite:

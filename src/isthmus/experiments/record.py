@@ -6,13 +6,13 @@ import csv
 import io
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from torch import Tensor
 
 from isthmus.engine.checkpoints import write_atomically
 from isthmus.evaluation.examination import Examination
 from isthmus.experiments.folders import write_json
+from isthmus.report.results import EpochRow, Scores
 
 
 @dataclass
@@ -26,14 +26,14 @@ class Record:
         selected_weights: the predictor's weights at that epoch.
     """
 
-    rows: list[dict[str, Any]] = field(default_factory=list)
+    rows: list[EpochRow] = field(default_factory=list)
     unpredicted: list[int] = field(default_factory=list)
     selected_epoch: int = 0
     selected_weights: dict[str, Tensor] = field(default_factory=dict)
 
     def add(self, epoch: int, losses: dict[str, float], examination: Examination | None) -> None:
         """Remember an epoch; `examination` is None where none was held."""
-        row: dict[str, Any] = {"epoch": epoch, "losses": losses, "accuracy": {}, "scores": {}}
+        row: EpochRow = {"epoch": epoch, "losses": losses, "accuracy": {}, "scores": {}}
         if examination is not None:
             row["accuracy"], row["scores"] = examination.accuracy, examination.scores
             self.unpredicted = examination.unpredicted
@@ -49,7 +49,7 @@ class Record:
         self.selected_epoch = epoch
         self.selected_weights = {name: value.detach().clone() for name, value in weights.items()}
 
-    def results(self) -> dict[str, dict[str, float | None]]:
+    def results(self) -> dict[str, Scores]:
         """`last`, `selected` and `oracle` accuracy by classifier; empty without an exam."""
         examined = [row["accuracy"] for row in self.rows if row["accuracy"]]
         selected = [row["accuracy"] for row in self.rows if row["epoch"] == self.selected_epoch]

@@ -8,7 +8,6 @@ import sys
 from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
 
 import torch
 
@@ -16,16 +15,15 @@ from isthmus.data.problems import Problem
 from isthmus.engine.trainer import Trainer
 from isthmus.experiments.folders import write_json
 from isthmus.experiments.record import Record
-from isthmus.report.results import summarise
+from isthmus.report.results import SCHEMA, Diagnostic, ProblemRecord, Results, RunRecord, Scores, summarise
 from isthmus.version import __version__
 
-SCHEMA = 1
 RESULTS = "results.json"
 
 
-def write_results(folder: Path, problem: Problem, runs: list[dict[str, Any]]) -> dict[str, Any]:
+def write_results(folder: Path, problem: Problem, runs: list[RunRecord]) -> Results:
     """Write `results.json` with all runs so far, and return its content."""
-    results = {
+    results: Results = {
         "schema": SCHEMA,
         "problem": problem_description(problem),
         "versions": versions(),
@@ -36,7 +34,7 @@ def write_results(folder: Path, problem: Problem, runs: list[dict[str, Any]]) ->
     return results
 
 
-def problem_description(problem: Problem) -> dict[str, Any]:
+def problem_description(problem: Problem) -> ProblemRecord:
     """A problem as plain data; no labels in it."""
     exam = problem.exam
     return {
@@ -47,17 +45,21 @@ def problem_description(problem: Problem) -> dict[str, Any]:
             {"name": domain.name, "samples": len(domain.samples), "labelled": domain.labels is not None}
             for domain in problem.domains
         ],
-        "exam": exam and {"name": exam.name, "samples": len(exam.samples), "transductive": exam.transductive},
+        "exam": None
+        if exam is None
+        else {"name": exam.name, "samples": len(exam.samples), "transductive": exam.transductive},
         "backbone": problem.backbone,
         "recipe": asdict(problem.recipe),
         "notes": list(problem.notes),
     }
 
 
-def run_result(method: str, seed: int, problem: Problem, trainer: Trainer, record: Record, select_by: str) -> dict[str, Any]:
+def run_result(
+    method: str, seed: int, problem: Problem, trainer: Trainer, record: Record, select_by: str, folder: str
+) -> RunRecord:
     """One entry of `runs`."""
     heads = record.results()
-    unknown = {"last": None, "selected": None, "oracle": None}
+    unknown: Scores = {"last": None, "selected": None, "oracle": None}
     images = trainer.steps * problem.recipe.batch_size * len(problem.domains)
     return {
         "method": method,
@@ -75,12 +77,15 @@ def run_result(method: str, seed: int, problem: Problem, trainer: Trainer, recor
         "parameters": sum(parameter.numel() for parameter in trainer.method.parameters()),
         "diagnostics": diagnostics(problem, record),
         "heads": heads,
+        "folder": folder,
     }
 
 
-def diagnostics(problem: Problem, record: Record) -> list[dict[str, Any]]:
+def diagnostics(problem: Problem, record: Record) -> list[Diagnostic]:
     """Label-free facts of the last epoch, with a message where one deserves a look."""
-    found = [{"name": name, "value": value, "message": ""} for name, value in record.rows[-1]["scores"].items()]
+    found: list[Diagnostic] = [
+        {"name": name, "value": value, "message": ""} for name, value in record.rows[-1]["scores"].items()
+    ]
     missing = [problem.task.classes[index] for index in record.unpredicted]
     shown = ", ".join(missing[:5]) + (", …" if len(missing) > 5 else "")
     message = f"{len(missing)} of {problem.task.num_classes} classes are never predicted on the target: {shown}."

@@ -7,9 +7,7 @@ from torch import Tensor
 from torch.nn.functional import softplus
 
 
-def domain_discrimination(
-    logits_s: Float[Tensor, "source"], logits_t: Float[Tensor, "target"]
-) -> Float[Tensor, ""]:
+def domain_discrimination(logits_s: Float[Tensor, "source"], logits_t: Float[Tensor, "target"]) -> Float[Tensor, ""]:
     r"""Cross-entropy of telling the domains apart, each domain weighted by half whatever its batch size.
 
     $$-\frac{1}{2 n_s} \sum_i \log(1 - D(x^s_i)) - \frac{1}{2 n_t} \sum_j \log D(x^t_j),

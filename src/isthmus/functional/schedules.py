@@ -32,4 +32,4 @@ def annealing(progress: float, *, alpha: float = 10.0, beta: float = 0.75) -> fl
     >>> round(annealing(1.0), 4)
     0.1656
     """
-    return (1.0 + alpha * progress) ** -beta
+    return math.pow(1.0 + alpha * progress, -beta)

@@ -55,9 +55,7 @@ def domain_discrimination(
     return -target_half_t.mean() - source_half_s.mean()
 
 
-def category_confusion(
-    logits_s: Float[Tensor, "batch 2*classes"], labels: Int[Tensor, "batch"]
-) -> Float[Tensor, ""]:
+def category_confusion(logits_s: Float[Tensor, "batch 2*classes"], labels: Int[Tensor, "batch"]) -> Float[Tensor, ""]:
     r"""(8): a source image belongs equally to its class in both halves.
 
     $$-\frac{1}{2 n_s} \sum_i \log p^{st}_{y_i+K}(x^s_i) - \frac{1}{2 n_s} \sum_i \log p^{st}_{y_i}(x^s_i)$$

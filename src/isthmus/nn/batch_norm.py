@@ -36,7 +36,8 @@ class SynchronisedBatchNorm(_BatchNorm):
     def forward(self, input: Tensor) -> Tensor:
         self._check_input_dim(input)
         if not self.training:
-            return super().forward(input)
+            evaluated: Tensor = super().forward(input)
+            return evaluated
         dims = [0, *range(2, input.ndim)]
         shape = [1, -1] + [1] * (input.ndim - 2)
         world = torch.distributed.get_world_size()
@@ -45,15 +46,20 @@ class SynchronisedBatchNorm(_BatchNorm):
         mean = all_reduce(values.mean(dims)) / world
         centred = values - mean.view(shape)
         variance = all_reduce(centred.square().mean(dims)) / world
-        if self.running_mean is not None and self.running_var is not None and self.num_batches_tracked is not None:
-            self.num_batches_tracked.add_(1)
-            rate = self.momentum if self.momentum is not None else 1.0 / float(self.num_batches_tracked)
-            self.running_mean.lerp_(mean.detach(), rate)
-            self.running_var.lerp_(variance.detach() * (count / (count - 1)), rate)
-        normalised = centred * (variance + self.eps).rsqrt().view(shape)
+        self._follow(mean.detach(), variance.detach() * (count / (count - 1)))
+        normalised: Tensor = centred * (variance + self.eps).rsqrt().view(shape)
         if self.affine:
             normalised = normalised * self.weight.view(shape) + self.bias.view(shape)
-        return normalised.to(input.dtype)
+        return normalised.type_as(input)
+
+    def _follow(self, mean: Tensor, variance: Tensor) -> None:
+        tracked, running_mean, running_var = self.num_batches_tracked, self.running_mean, self.running_var
+        if tracked is None or running_mean is None or running_var is None:
+            return
+        tracked.add_(1)
+        rate = self.momentum if self.momentum is not None else 1.0 / float(tracked)
+        running_mean.lerp_(mean, rate)
+        running_var.lerp_(variance, rate)
 
 
 def synchronise_batch_norm(module: nn.Module) -> None:
@@ -66,12 +72,10 @@ def synchronise_batch_norm(module: nn.Module) -> None:
 
 
 def _synchronised(layer: _BatchNorm) -> nn.Module:
-    if layer.weight is not None and layer.weight.is_cuda:
+    if layer.affine and layer.weight.is_cuda:
         converted: nn.Module = nn.SyncBatchNorm.convert_sync_batchnorm(layer)
         return converted
-    twin = SynchronisedBatchNorm(
-        layer.num_features, layer.eps, layer.momentum, layer.affine, layer.track_running_stats
-    )
+    twin = SynchronisedBatchNorm(layer.num_features, layer.eps, layer.momentum, layer.affine, layer.track_running_stats)
     twin.weight, twin.bias = layer.weight, layer.bias
     twin.running_mean, twin.running_var = layer.running_mean, layer.running_var
     twin.num_batches_tracked = layer.num_batches_tracked

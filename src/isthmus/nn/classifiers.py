@@ -9,9 +9,10 @@ from torch import Tensor, nn
 from isthmus.nn.backbones.base import Backbone
 
 
-def classifier(backbone: Backbone, num_classes: int) -> nn.Sequential:
-    """A fresh classifier for `backbone`'s features: its own hidden layers, if it proposes any, then one linear layer."""
-    return nn.Sequential(*backbone.neck(), nn.Linear(backbone.hidden_features, num_classes))
+def classifier(backbone: Backbone, num_classes: int) -> nn.Module:
+    """A fresh classifier for `backbone`'s features: the hidden layers it proposes, if any, then one linear layer."""
+    hidden, linear = backbone.neck(), nn.Linear(backbone.hidden_features, num_classes)
+    return nn.Sequential(*hidden, linear) if len(hidden) else linear
 
 
 class SymmetricClassifier(nn.Module):

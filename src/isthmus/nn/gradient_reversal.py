@@ -32,5 +32,5 @@ def reverse_gradient(features: Tensor, strength: float = 1.0) -> Tensor:
     >>> x.grad
     tensor([-0.5000, -0.5000])
     """
-    reversed_features: Tensor = _GradientReversal.apply(features, strength)  # type: ignore[no-untyped-call]
+    reversed_features: Tensor = _GradientReversal.apply(features, strength)
     return reversed_features

@@ -9,7 +9,7 @@ from isthmus.report.figures import COLOURS, GREY, RULE, svg
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-SHOWN = 250
+SHOWN = 200
 SOURCE, TARGET = COLOURS[0], COLOURS[1]
 # Tol's muted colours, safe with colour blindness; more classes than these repeat them.
 CLASS_COLOURS = (
@@ -25,7 +25,7 @@ def class_colour(label: int) -> str:
 def embedding_plot(
     source: NDArray[Any], target: NDArray[Any], source_labels: NDArray[Any], target_labels: NDArray[Any]
 ) -> str:
-    """Two panels of the same points, at most 250 of each domain: above by domain, below by class.
+    """Two panels of the same points, at most 200 of each domain: above by domain, below by class.
 
     Args:
         source: features (n, width).

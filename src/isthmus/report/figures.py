@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from isthmus.report.results import EpochRow, Results, by_method, statistic
+from isthmus.report.results import EpochRow, Results, statistic
 from isthmus.report.tables import BASELINE, ORACLE_HEADING
 
 if TYPE_CHECKING:
@@ -59,6 +59,7 @@ def score_plot(results: Results, styles: dict[str, Style]) -> str:
                 axes.errorbar(100 * value["mean"], y + offset, xerr=error, linestyle="none", capsize=3, **look)
     axes.set_yticks(range(len(rows)), [_short(row["method"]) for row in rows])
     axes.set_ylim(len(rows) - 0.5, -0.5)
+    axes.grid(False)
     axes.grid(axis="x", color=RULE)
     axes.set_xlabel(f"{results['runs'][0]['metric']} in percent")
     _legend_of_scores(axes)
@@ -85,7 +86,7 @@ def learning_curves(histories: Histories, metric: str, styles: dict[str, Style])
         for method, seeds in histories.items():
             style = styles[method]
             _curve(axes, seeds, pick, color=style.colour, linestyle=style.dash, label=_short(method))
-        axes.set_title(title)
+        axes.set_title(title, loc="left", fontsize=10, fontweight="bold", color=INK)
         axes.set_xlabel("epoch")
     handles, labels = panel_axes[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=min(len(labels), 4), frameon=False)
@@ -101,7 +102,7 @@ def loss_curves(histories: Histories) -> str:
         for i, name in enumerate(names):
             look = {"color": COLOURS[i % len(COLOURS)], "linestyle": DASHES[i // len(COLOURS) % len(DASHES)]}
             _curve(axes, seeds, lambda row, name=name: row["losses"].get(name), label=_spaced(name), **look)  # type: ignore[misc]
-        axes.set_title(_short(method))
+        axes.set_title(_short(method), loc="left", fontsize=10, fontweight="bold", color=INK)
         axes.set_xlabel("epoch")
         if names:
             axes.legend(frameon=False, fontsize=8)
@@ -153,8 +154,8 @@ def _figure(rows: int, columns: int, *, height: float) -> tuple[Figure, list[Axe
         axes.tick_params(colors=INK, length=0)
         axes.grid(axis="y", color=RULE)
         axes.set_axisbelow(True)
-        axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=8))
-        axes.title.set(color=INK, size=10.5, weight="bold")
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=8, steps=[1, 2, 5, 10]))
+        axes.xaxis.label.set_color(INK)
     return figure, panels
 
 

@@ -81,7 +81,7 @@ def headings(results: Results) -> list[str]:
     """The table's columns, the method's first."""
     if results["problem"]["exam"] is None:
         return ["method", ranking_score(results), "seeds", "seconds per run"]
-    gain = [f"gain over {BASELINE}"] if _has_gain(results) else []
+    gain = ["gain"] if _has_gain(results) else []
     return ["method", "last", *gain, "selected", ORACLE_HEADING, "seeds", "seconds per run"]
 
 
@@ -111,30 +111,38 @@ def caption(results: Results) -> str:
     run = results["runs"][0]
     better = "" if run["higher_is_better"] else ", lower is better"
     seen = "; its samples were also trained on, without their labels" if exam["transductive"] else ""
+    gain = f" Gain: points of the last epoch over {BASELINE}." if _has_gain(results) else ""
     return (
-        f"{run['metric'].capitalize()} in percent{better}, on {exam['name']} ({exam['samples']:,} samples{seen}); {spread}. "
-        f"Selected by {run['selected_by']}."
+        f"{run['metric'].capitalize()} in percent{better}, on {exam['name']} ({exam['samples']:,} samples{seen}); "
+        f"{spread}. Selected by {run['selected_by']}.{gain}"
     )
 
 
 def summary_table(results: Results) -> Table:
     """The table for the terminal."""
-    from rich.table import Column, Table
+    from rich import box
+    from rich.table import Table
     from rich.text import Text
 
+    lines = [(row, cells(results, row)) for row in score_rows(results)]
     styles = {"last": "bold", ORACLE_HEADING: "dim"}
+    table = Table(
+        title=Text(results["problem"]["name"], style="bold"),
+        caption=Text(caption(results), style="dim"),
+        caption_justify="left",
+        box=box.SIMPLE_HEAD,
+        collapse_padding=True,
+        pad_edge=False,
+    )
     first, *numbers = headings(results)
-    columns = [
-        Column(first, overflow="fold"),
-        *(
-            Column(name, justify="right", style=styles.get(name, ""), header_style=styles.get(name, ""))
-            for name in numbers
-        ),
-    ]
-    table = Table(*columns, title=results["problem"]["name"], caption=caption(results), caption_justify="left")
-    for row in score_rows(results):
+    table.add_column(first, overflow="fold")
+    for i, name in enumerate(numbers, start=1):
+        style = styles.get(name, "")
+        # On a narrow terminal headings break, numbers do not.
+        width = max(len(texts[i]) for _, texts in lines)
+        table.add_column(name, justify="right", style=style, header_style=style, min_width=width)
+    for row, (label, *texts) in lines:
         # As Text, for a name in brackets is no markup.
-        label, *texts = cells(results, row)
         table.add_row(Text(f"  {label}" if row.is_head else label), *texts, style="dim" if row.is_head else None)
     return table
 

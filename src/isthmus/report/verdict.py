@@ -36,14 +36,14 @@ def _against(best: SummaryRow, rival: SummaryRow, sign: int, metric: str, tried:
         )
     noise = 2 * 100 * math.hypot(errors[0], errors[1])
     if abs(gain) <= noise:
-        return f"{best['method']}{chosen} is {place}, which is within noise (±{noise:.1f} at two standard errors; {facts})."
+        return (
+            f"{best['method']}{chosen} is {place}, which is within noise "
+            f"(±{noise:.1f} at two standard errors; {facts})."
+        )
+    best_of = f", best of {tried} methods" if tried > 1 else ""
     if gain > 0:
-        return f"{best['method']} beats {rival['method']} by {size} ({facts}{_best_of(tried)})."
+        return f"{best['method']} beats {rival['method']} by {size} ({facts}{best_of})."
     return f"No method beats {rival['method']}: {best['method']}{chosen} is {place} ({facts})."
-
-
-def _best_of(tried: int) -> str:
-    return f", best of {tried} methods" if tried > 1 else ""
 
 
 def _alone(results: Results, row: SummaryRow) -> str:

@@ -73,7 +73,7 @@ def test_broken_idx_files(tmp_path: Path) -> None:
     plain = tmp_path / "plain"
     write_idx(plain, np.zeros((3, 4, 4), dtype=np.uint8))
     plain.write_bytes(plain.read_bytes()[:-1])
-    with pytest.raises(DataError, match="Expected 48 values .* but got 47"):
+    with pytest.raises(DataError, match=r"Expected 48 values .* but got 47"):
         read_idx(plain)
     write_mnist(tmp_path)
     write_idx(tmp_path / "mnist" / "train-labels-idx1-ubyte.gz", np.zeros(7, dtype=np.uint8))
@@ -143,10 +143,10 @@ def test_svhn_label_10_is_the_digit_0(tmp_path: Path) -> None:
 
 def test_draw_is_a_fixed_subset_without_repetition() -> None:
     data = LabelledImages(torch.arange(50).view(50, 1, 1, 1), torch.arange(50))
-    drawn = draw = digits.draw(data, 20)
+    drawn = digits.draw(data, 20)
     assert len(set(drawn.labels.tolist())) == 20
     assert torch.equal(drawn.images.flatten(), drawn.labels)
-    assert torch.equal(draw.labels, digits.draw(data, 20).labels)
+    assert torch.equal(drawn.labels, digits.draw(data, 20).labels)
     assert drawn.labels.tolist() != sorted(drawn.labels.tolist())
     assert len(digits.draw(data, 99).labels) == 50
 

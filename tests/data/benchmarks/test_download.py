@@ -67,7 +67,7 @@ def test_interrupted_download_leaves_nothing(address: str, tmp_path: Path, monke
             return self
 
         def __exit__(self, *error: object) -> None:
-            self.answer.close()  # type: ignore[attr-defined]
+            self.answer.read()  # type: ignore[attr-defined]
 
         def read(self, size: int) -> bytes:
             raise ConnectionResetError("connection reset by peer")

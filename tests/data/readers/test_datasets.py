@@ -67,7 +67,8 @@ def test_tensor_items(scale: int) -> None:
     images = torch.from_numpy(PIXELS).permute(0, 3, 1, 2)
     images = images if scale == 1 else images.float() / 255
     data = TensorDataset(images, torch.arange(6) % 2)
-    problem = dataset_problem(data, data, data)  # type: ignore[arg-type]
+    other = TensorDataset(*data.tensors)
+    problem = dataset_problem(data, other, other)  # type: ignore[arg-type]
     np.testing.assert_array_equal(read(problem.target.samples), PIXELS.transpose(0, 3, 1, 2))
     assert problem.task.classes == ("0", "1")
 
@@ -76,7 +77,7 @@ def test_tensor_items(scale: int) -> None:
 def test_vectors(exam: str) -> None:
     vectors = torch.randn(12, 4, generator=torch.Generator().manual_seed(0))
     source, target = TensorDataset(vectors, torch.arange(12) % 2), TensorDataset(vectors[:6] + 1, torch.arange(6) % 2)
-    given: Any = {"none": None, "target": target, "other": source}[exam]
+    given: Any = {"none": None, "target": target, "other": TensorDataset(vectors[6:] + 1, torch.arange(6) % 2)}[exam]
     problem = dataset_problem(source, target, given)  # type: ignore[arg-type]
     assert problem.backbone == "mlp"
     np.testing.assert_array_equal(read(problem.target.samples), vectors[:6] + 1)
@@ -97,12 +98,16 @@ class Broken(Pictures):
         return super().__getitem__(index)
 
 
+SAME = Pictures()
+
+
 @pytest.mark.parametrize(
     ("source", "target", "message"),
     [
         (Stream(), Pictures(), r"`source`: expected a data set with `__len__` .* got Stream"),
         ([], Pictures(), r"`source`: expected at least one item"),
         (Pictures(labelled=False), Pictures(), r"`source`: expected items `\(image, label\)`, but got items without"),
+        (SAME, SAME, r"`target`: expected another data set than the source"),
         (Pictures(), Broken(), r"`target`: item 3 cannot be read: image file is truncated"),
         ([({"image": 1}, 0)] * 2, Pictures(), r"`source`: expected items .* got dict"),
         ([(torch.randn(3, 20, 20), 0)] * 2, Pictures(), r"`source`: expected float32 pixels from 0 to 1"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,7 @@ import torch
 from PIL import Image
 
 from isthmus.data.batches import Unlabelled
-from isthmus.data.loaders import Draw, DrawnBatches
+from isthmus.data.loaders import Draw, DrawnBatches, batches
 from isthmus.data.problems import Problem
 from isthmus.data.readers.defaults import default_input
 from isthmus.data.readers.folders import folder_problem
@@ -232,3 +233,12 @@ def test_size_follows_the_larger_domain(make: Make) -> None:
     assert folder_problem(make("u", a=1, b=1, side=16), make("v", 2, side=24)).input.shape == (3, 24, 24)
     with pytest.raises(OptionError, match="image_size"):
         folder_problem(make("w", a=1, b=1), make("x", 1), image_size=0)
+
+
+def test_images_beyond_memory_are_read_by_worker_processes(make: Make) -> None:
+    problem = folder_problem(make("s", a=3, b=2), make("t", 4), memory_budget=0)
+    problem = replace(problem, recipe=replace(problem.recipe, batch_size=2))
+    alone, shared = (list(batches(problem, seed=0, start=0, stop=2, workers=workers)) for workers in (0, 1))
+    for one, other in zip(alone, shared):
+        assert torch.equal(one.source.images, other.source.images)
+        assert torch.equal(one.target.images, other.target.images)

@@ -1,9 +1,9 @@
 """`digits-photo`, the embedded default: plain handwritten digits to other digits blended into photographs.
 
 Everything comes with scikit-learn: 1797 handwritten digits of 8×8 pixels and two colour photographs. As in MNIST-M, a
-target image is the absolute difference of a digit and a patch of a photograph. Each digit is in one split only; patches
-of training come from the left of the photographs, patches of the exam from the right. Training draws a fresh patch and a
-small jitter of the digit every time; exam images are drawn once, several to a digit, and stay.
+target image is the absolute difference of a digit and a patch of a photograph. Each digit is in one split only;
+patches of training come from the left of the photographs, patches of the exam from the right. Training draws a fresh
+patch and a small jitter of the digit every time; exam images are drawn once, several to a digit, and stay.
 """
 
 from __future__ import annotations

@@ -84,6 +84,8 @@ def dataset_problem(
     )
     for label, dataset in datasets.items():
         _check_dataset(dataset, label)
+        if label != "source" and dataset is source:
+            raise DataError(f"`{label}`: expected another data set than the source, but got the source itself.")
     classes = classes if classes is not None else getattr(source, "classes", None)
     if getattr(_split(source[0])[0], "ndim", 0) == 1:
         return _vector_problem(datasets, exam is target, classes=classes, backbone=backbone, name=name)

@@ -83,6 +83,19 @@ def scan_folder(root: Path) -> ImageFolder:
     )
 
 
+def find_images(place: Path) -> tuple[Path, ...]:
+    """An image file itself, or the sorted images below a folder.
+
+    Raises:
+        DataError: nothing there, or no images in the folder.
+    """
+    found = tuple(sorted(_images_below(place))) if place.is_dir() else (place,) if place.is_file() else ()
+    if not found:
+        what = "no images below it" if place.is_dir() else "nothing there"
+        raise DataError(f"Expected an image or a folder of images at `{place}`, but got {what}. Check the path.")
+    return found
+
+
 def _images_below(folder: Path) -> Iterator[Path]:
     for place, folders, files in os.walk(folder):
         folders[:] = [name for name in folders if not _hidden(name)]

@@ -71,9 +71,7 @@ class DANN(Method[UnsupervisedBatch]):
             self.discriminator(reverse_gradient(features_s, strength)),
             self.discriminator(reverse_gradient(features_t, strength)),
         )
-        yield Update(
-            task + domain, on=("backbone", "head", "discriminator"), log={"task": task, "domain": domain}
-        )
+        yield Update(task + domain, on=("backbone", "head", "discriminator"), log={"task": task, "domain": domain})
 
     def classifiers(self) -> dict[str, nn.Module]:
         return {"source": self.head}

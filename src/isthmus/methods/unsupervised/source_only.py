@@ -15,9 +15,9 @@ from isthmus.nn.classifiers import classifier
 
 
 class SourceOnly(Method[UnsupervisedBatch]):
-    """Supervised training on the source; the target batch is not looked at.
+    r"""Supervised training on the source; the target batch is not looked at.
 
-    $$\\min_{G, C} -\\frac{1}{n_s} \\sum_i \\log p_{y_i}(x^s_i)$$
+    $$\min_{G, C} -\frac{1}{n_s} \sum_i \log p_{y_i}(x^s_i)$$
 
     Args:
         backbone: G.

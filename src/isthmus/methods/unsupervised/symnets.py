@@ -21,8 +21,8 @@ class SymNets(Method[UnsupervisedBatch]):
     $$\min_{C^s, C^t} E^s_{task} + E^t_{task} + E_{domain} \qquad (5) + (6) + (7)$$
     $$\min_G F_{category} + \lambda (F_{domain} + M) \qquad (8) + \lambda [(9) + (10)]$$
 
-    Both from the same forward pass, in one simultaneous step (eq. 11); $\lambda = 2 / (1 + e^{-\gamma p}) - 1$. The target
-    classifier $C^t$ gives the result.
+    Both from the same forward pass, in one simultaneous step (eq. 11); $\lambda = 2 / (1 + e^{-\gamma p}) - 1$. The
+    target classifier $C^t$ gives the result.
 
     Deviations: a backbone's own hidden classifier layers count as part of G, so that both classifiers are one linear
     layer, as in the paper.

@@ -86,9 +86,7 @@ class SVHNBackbone(ConvolutionalBackbone):
         self.dropout = dropout
 
     def neck(self) -> nn.Sequential:
-        return nn.Sequential(
-            *_hidden(self.out_features, 3072), nn.Dropout(self.dropout), *_hidden(3072, 2048)
-        )
+        return nn.Sequential(*_hidden(self.out_features, 3072), nn.Dropout(self.dropout), *_hidden(3072, 2048))
 
 
 class SignsBackbone(ConvolutionalBackbone):

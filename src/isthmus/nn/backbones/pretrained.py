@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any, cast
+
 from jaxtyping import Float
 from torch import Tensor
 
@@ -23,7 +25,7 @@ class TimmBackbone(Backbone):
         import timm  # slow to import, and needed here only
 
         super().__init__()
-        options = {"in_chans": channels, "num_classes": 0, "pretrained": pretrained}
+        options: dict[str, Any] = {"in_chans": channels, "num_classes": 0, "pretrained": pretrained}
         try:
             try:
                 self.model = timm.create_model(name, img_size=size, **options)
@@ -38,7 +40,7 @@ class TimmBackbone(Backbone):
                 f"or train from scratch with `{name}:pretrained=false`."
             ) from error
         self.pretrained = pretrained
-        self.out_features = self.hidden_features = int(self.model.num_features)
+        self.out_features = self.hidden_features = cast("int", self.model.num_features)
 
     def forward(self, images: Float[Tensor, "batch channels height width"]) -> Float[Tensor, "batch features"]:
         features: Tensor = self.model(images)

@@ -1,0 +1,143 @@
+"""One training run from start, or from where it was killed, to its folder of results."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+import torch
+
+from isthmus.data.problems import Problem
+from isthmus.engine.checkpoints import load_checkpoint, save_checkpoint
+from isthmus.engine.hardware import Hardware
+from isthmus.engine.trainer import Trainer
+from isthmus.evaluation.examination import examine
+from isthmus.evaluation.models import Model
+from isthmus.evaluation.views import Views
+from isthmus.experiments.folders import open_folder, read_json, write_json
+from isthmus.experiments.record import Record
+from isthmus.experiments.results import problem_description, run_result
+from isthmus.methods import Method, build_method
+from isthmus.nn.backbones import build_backbone
+from isthmus.report.results import RunRecord
+
+if TYPE_CHECKING:
+    from lightning.fabric import Fabric
+
+CHECKPOINT, RESULT, VIEWS, LAST, SELECTED = "checkpoint.pt", "result.json", "views.npz", "last", "selected"
+
+
+@dataclass(frozen=True)
+class Job:
+    """What decides the outcome of a run, and where it goes.
+
+    Attributes:
+        method: a registered name with its options.
+        problem: with its recipe and its backbone.
+        seed: of initialisation, shuffles, augmentation and dropout.
+        select_by: label-free score that picks the `selected` epoch.
+        root: output folder, that of `results.json`.
+        place: the run's folder inside it.
+    """
+
+    method: str
+    problem: Problem
+    seed: int
+    select_by: str
+    root: Path
+    place: str = "."
+
+    @property
+    def folder(self) -> Path:
+        """The run's folder."""
+        return self.root / self.place
+
+    def config(self, hardware: Hardware) -> dict[str, Any]:
+        """What must be the same for a run to be continued, as plain data."""
+        return {
+            "method": self.method,
+            "seed": self.seed,
+            "problem": problem_description(self.problem),
+            "select_by": self.select_by,
+            "precision": hardware.precision,
+        }
+
+    def run(self, fabric: Fabric, hardware: Hardware, *, resume: bool = False, overwrite: bool = False) -> RunRecord:
+        """Train, examine after epochs, and write the run's folder; with `resume`, a finished run is only read."""
+        config = self.config(hardware)
+        if fabric.is_global_zero:
+            open_folder(self.folder, config, resume=resume, overwrite=overwrite)
+        fabric.barrier()
+        if resume and (self.folder / RESULT).is_file():
+            return cast("RunRecord", read_json(self.folder / RESULT))
+        with _deterministic():
+            result = self._train(fabric, hardware, config, resume=resume)
+        fabric.barrier()
+        return result
+
+    def _train(self, fabric: Fabric, hardware: Hardware, config: dict[str, Any], *, resume: bool) -> RunRecord:
+        method = self._method()
+        trainer = Trainer(
+            method,
+            self.problem,
+            fabric,
+            seed=self.seed,
+            workers=hardware.workers,
+            title=f"{self.method} seed {self.seed}",
+        )
+        views, record = Views(self.problem), Record()
+        before = views.embed(method)
+        if resume and (self.folder / CHECKPOINT).is_file():
+            state = load_checkpoint(self.folder / CHECKPOINT)
+            trainer.load_state_dict(state["trainer"])
+            record = Record(**state["record"])
+        tensorboard = hardware.tensorboard_logger(self.folder) if fabric.is_global_zero else None
+        recipe = self.problem.recipe
+        interval = max(1, round(recipe.epochs / recipe.evaluations))
+
+        def after_epoch(epoch: int, losses: dict[str, float]) -> None:
+            due = epoch % interval == 0 or epoch == recipe.epochs
+            record.add(epoch, losses, examine(method, self.problem, precision=fabric.autocast) if due else None)
+            if due and record.beats_selected(self.select_by):
+                record.select(epoch, method.predictor().state_dict())
+            if tensorboard is not None:
+                tensorboard.log_metrics(record.flat_row(-1), step=epoch)
+            if fabric.is_global_zero:
+                record.write(self.folder)
+                save_checkpoint(self.folder / CHECKPOINT, {"trainer": trainer.state_dict(), "record": vars(record)})
+
+        trainer.run(after_epoch)
+        result = run_result(self.method, self.seed, self.problem, trainer, record, self.select_by, self.place)
+        if fabric.is_global_zero:
+            views.write(self.folder / VIEWS, before, method)
+            self._write_models(method, record, config)
+            write_json(self.folder / RESULT, result)
+        return result
+
+    def _method(self) -> Method[Any]:
+        torch.manual_seed(self.seed)
+        problem = self.problem
+        backbone = build_backbone(problem.backbone, problem.input.shape, batch_norm=problem.recipe.batch_norm)
+        return build_method(self.method, backbone, problem.task.num_classes)
+
+    def _write_models(self, method: Method[Any], record: Record, config: dict[str, Any]) -> None:
+        network = method.predictor()
+        model = Model(network, self.problem.backbone, self.problem.task.classes, self.problem.input, config)
+        model.save(self.folder / LAST)
+        network.load_state_dict(record.selected_weights)
+        model.save(self.folder / SELECTED)
+
+
+@contextmanager
+def _deterministic() -> Iterator[None]:
+    """Run with deterministic algorithms and give the caller's random state and settings back."""
+    before = torch.are_deterministic_algorithms_enabled(), torch.is_deterministic_algorithms_warn_only_enabled()
+    with torch.random.fork_rng():
+        torch.use_deterministic_algorithms(True, warn_only=True)
+        try:
+            yield
+        finally:
+            torch.use_deterministic_algorithms(before[0], warn_only=before[1])

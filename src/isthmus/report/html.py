@@ -1,0 +1,150 @@
+"""The report: one HTML file that needs nothing else."""
+
+from __future__ import annotations
+
+import base64
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from isthmus.report.embeddings import SOURCE, TARGET, class_colour, embedding_plot
+from isthmus.report.figures import learning_curves, loss_curves, method_styles, score_plot
+from isthmus.report.results import Results, RunRecord, Views, by_method, read_history, read_results, read_views
+from isthmus.report.tables import caption, cells, headings, score_rows
+from isthmus.report.verdict import verdict
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+PICTURES = 16
+PICTURE_SIDE = 112
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """A picture with what a method says it shows; `truth` is None where it is unknown."""
+
+    picture: str
+    predicted: str
+    probability: float
+    truth: str | None
+
+    @property
+    def verdict(self) -> str:
+        """`right`, `wrong` or `unknown`."""
+        return "unknown" if self.truth is None else "right" if self.truth == self.predicted else "wrong"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What a diagnostic says about a method, and the seeds it says it of."""
+
+    method: str
+    message: str
+    seeds: list[int]
+
+
+def write_report(folder: Path) -> Path:
+    """Write `report.html` into an output folder, from the results and runs in it.
+
+    Returns:
+        The report's path. A report that was there is replaced only when the new one is complete.
+
+    Raises:
+        RunFolderError: the folder's results, or the files of a run in it, are missing or unreadable.
+    """
+    page = _render(folder, read_results(folder))
+    path = folder / "report.html"
+    temporary = folder / f".report-{os.getpid()}.html"
+    temporary.write_text(page, encoding="utf-8")
+    temporary.replace(path)
+    return path
+
+
+def findings(runs: list[RunRecord]) -> list[Finding]:
+    """The diagnostics that have something to say, each once per method."""
+    found: dict[tuple[str, str], list[int]] = {}
+    for run in runs:
+        for entry in run["diagnostics"]:
+            if entry["message"]:
+                found.setdefault((run["method"], entry["message"]), []).append(run["seed"])
+    return [Finding(method, message, seeds) for (method, message), seeds in found.items()]
+
+
+def predictions(views: Views, classes: list[str]) -> list[Prediction]:
+    """The first pictures and what is predicted for them."""
+    best = views.picture_probabilities.argmax(axis=1) if len(views.pictures) else []
+    return [
+        Prediction(
+            picture=_picture(views.pictures[i]),
+            predicted=classes[int(best[i])],
+            probability=float(views.picture_probabilities[i, best[i]]),
+            truth=None if views.picture_labels[i] < 0 else classes[int(views.picture_labels[i])],
+        )
+        for i in range(min(PICTURES, len(views.pictures)))
+    ]
+
+
+def _render(folder: Path, results: Results) -> str:
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+    problem, groups = results["problem"], by_method(results["runs"])
+    styles = method_styles(groups)
+    histories = {method: [read_history(folder / run["folder"]) for run in runs] for method, runs in groups.items()}
+    # Features and pictures are shown of each method's first seed.
+    views = {method: read_views(folder / runs[0]["folder"]) for method, runs in groups.items()}
+    shown = {method: view for method, view in views.items() if view is not None}
+    samples = {method: predictions(view, problem["classes"]) for method, view in shown.items()}
+    curves = learning_curves(histories, results["runs"][0]["metric"], styles)
+    environment = Environment(
+        loader=FileSystemLoader(Path(__file__).parent),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    return environment.get_template("report.html.jinja").render(
+        results=results,
+        problem=problem,
+        verdict=verdict(results),
+        findings=findings(results["runs"]),
+        headings=headings(results),
+        rows=[(row, cells(results, row)) for row in score_rows(results)],
+        caption=caption(results),
+        scores=None if problem["exam"] is None else _data(score_plot(results, styles)),
+        curves=curves and _data(curves),
+        losses=_data(loss_curves(histories)),
+        embeddings=_embeddings(shown),
+        samples={method: found for method, found in samples.items() if found},
+        styles=styles,
+        domain_colours=(SOURCE, TARGET),
+        class_colour=class_colour,
+    )
+
+
+def _embeddings(views: dict[str, Views]) -> dict[str, str]:
+    plots: dict[str, str] = {}
+    for method, view in views.items():
+        labels = view.source_labels, view.target_labels
+        if not plots:
+            plots["before training"] = _data(embedding_plot(view.source_before, view.target_before, *labels))
+        plots[f"after {method}"] = _data(embedding_plot(view.source_after, view.target_after, *labels))
+    return plots
+
+
+def _data(svg: str) -> str:
+    """An SVG as an image's address: its identifiers cannot meet those of another."""
+    return "data:image/svg+xml;base64," + base64.b64encode(svg.encode()).decode()
+
+
+def _picture(pixels: NDArray[Any]) -> str:
+    import io
+
+    from PIL import Image
+
+    image = Image.fromarray(pixels)
+    image.thumbnail((PICTURE_SIDE, PICTURE_SIDE))
+    content = io.BytesIO()
+    image.save(content, format="PNG", optimize=True)
+    return "data:image/png;base64," + base64.b64encode(content.getvalue()).decode()
