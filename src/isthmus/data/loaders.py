@@ -112,6 +112,7 @@ def batches(
             batch_size=None,
             sampler=Draws(len(domain.samples), problem.recipe.batch_size, mix(seed, place), start, stop, share),
             num_workers=workers,
+            generator=generator(seed),  # else it would draw from the global state, and once more in a resumed run
             pin_memory=torch.cuda.is_available(),
         )
         for place, domain in enumerate(problem.domains)

@@ -143,8 +143,11 @@ def _picture(pixels: NDArray[Any]) -> str:
 
     from PIL import Image
 
-    image = Image.fromarray(pixels)
+    image: Image.Image = Image.fromarray(pixels)
     image.thumbnail((PICTURE_SIDE, PICTURE_SIDE))
+    # Whole times larger, so that the pixels of a small picture stay sharp.
+    times = PICTURE_SIDE // max(image.size)
+    image = image.resize((times * image.width, times * image.height), Image.Resampling.NEAREST)
     content = io.BytesIO()
     image.save(content, format="PNG", optimize=True)
     return "data:image/png;base64," + base64.b64encode(content.getvalue()).decode()

@@ -6,7 +6,7 @@ import statistics
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from isthmus.report.results import Results, RunRecord, Statistic, by_method, statistic
+from isthmus.report.results import Results, RunRecord, Scores, Statistic, by_method, statistic
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -160,16 +160,24 @@ def markdown_table(results: Results) -> str:
 def _block(method: str, runs: list[RunRecord], baseline: float | None) -> list[ScoreRow]:
     seconds = statistics.fmean(run["seconds"] for run in runs)
     label_free = statistic(_selection_score(run) for run in runs)
-    last, selected, oracle = (statistic(run["scores"][name] for run in runs) for name in ("last", "selected", "oracle"))
+    last, selected, oracle = _statistics([run["scores"] for run in runs])
     gain = None
     if baseline is not None and last["mean"] is not None and method != BASELINE:
         gain = 100 * (last["mean"] - baseline) * (1 if runs[0]["higher_is_better"] else -1)
-    lines = [ScoreRow(method, False, last, selected, oracle, gain, label_free, len(runs), seconds)]
+    rows = [ScoreRow(method, False, last, selected, oracle, gain, label_free, len(runs), seconds)]
+    # The first head gives the method's own scores.
     for head in list(runs[0]["heads"])[1:]:
-        scores = [run["heads"][head] for run in runs]
-        last, selected, oracle = (statistic(score[name] for score in scores) for name in ("last", "selected", "oracle"))
-        lines.append(ScoreRow(head, True, last, selected, oracle, None, label_free, len(runs), seconds))
-    return lines
+        scores = _statistics([run["heads"][head] for run in runs])
+        rows.append(ScoreRow(head, True, *scores, None, label_free, len(runs), seconds))
+    return rows
+
+
+def _statistics(scores: list[Scores]) -> tuple[Statistic, Statistic, Statistic]:
+    return (
+        statistic(score["last"] for score in scores),
+        statistic(score["selected"] for score in scores),
+        statistic(score["oracle"] for score in scores),
+    )
 
 
 def _has_gain(results: Results) -> bool:

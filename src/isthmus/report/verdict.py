@@ -32,7 +32,7 @@ def _against(best: SummaryRow, rival: SummaryRow, sign: int, metric: str, tried:
     if errors[0] is None or errors[1] is None:
         return (
             f"{best['method']}{chosen} is {place} ({facts}). "
-            "One seed is no evidence: how much of this is noise is unknown; use --seeds 3 or more."
+            "One seed is no evidence: how much of this is noise is unknown."
         )
     noise = 2 * 100 * math.hypot(errors[0], errors[1])
     if abs(gain) <= noise:
@@ -40,8 +40,8 @@ def _against(best: SummaryRow, rival: SummaryRow, sign: int, metric: str, tried:
             f"{best['method']}{chosen} is {place}, which is within noise "
             f"(±{noise:.1f} at two standard errors; {facts})."
         )
-    best_of = f", best of {tried} methods" if tried > 1 else ""
     if gain > 0:
+        best_of = f", best of {tried} methods" if tried > 1 else ""
         return f"{best['method']} beats {rival['method']} by {size} ({facts}{best_of})."
     return f"No method beats {rival['method']}: {best['method']}{chosen} is {place} ({facts})."
 
@@ -49,10 +49,11 @@ def _against(best: SummaryRow, rival: SummaryRow, sign: int, metric: str, tried:
 def _alone(results: Results, row: SummaryRow) -> str:
     exam = results["problem"]["exam"]
     place = f" on {exam['name']}" if exam else ""
+    noise = " One seed: how much of this is noise is unknown." if row["n"] == 1 else ""
     advice = "" if row["method"] == BASELINE else f" Compare with {BASELINE} to see what adaptation gains."
     return (
         f"{row['method']} reaches {percent(row['last'])} % {results['runs'][0]['metric']}{place} "
-        f"(last epoch, {_seeds(row, row)}).{advice}"
+        f"(last epoch, {_seeds(row, row)}).{noise}{advice}"
     )
 
 

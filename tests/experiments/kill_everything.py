@@ -1,0 +1,59 @@
+"""Trains every registered method twice: once through, and once killed by signal 9 in mid-epoch and resumed.
+
+Usage: python kill_everything.py OUT; `test_resume.py` compares what is left in OUT.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+from conftest import METHODS, images_problem
+
+import isthmus
+from isthmus.data.recipes import Recipe
+from isthmus.engine.stepping import Stepper
+from isthmus.methods import Update
+
+RECIPE = Recipe(epochs=4, batch_size=8, lr=0.05, evaluations=4, optimizer="adam")
+KILLED_AFTER = 7
+"""Updates before the kill: with three steps an epoch and at least one update a step, before the run's end."""
+
+
+def train(name: str, out: Path, *, resume: bool = False) -> None:
+    problem = images_problem(RECIPE)
+    isthmus.fit(name, problem, out=out, backbone="digits", resume=resume)  # with dropout: random state matters
+
+
+def train_and_die(name: str, out: Path) -> None:
+    step, updates = Stepper.step, 0
+
+    def counted(self: Stepper, update: Update) -> None:
+        nonlocal updates
+        updates += 1
+        if updates > KILLED_AFTER:
+            os.kill(os.getpid(), signal.SIGKILL)
+        step(self, update)
+
+    Stepper.step = counted  # type: ignore[method-assign]
+    train(name, out)
+
+
+def main(out: Path) -> None:
+    for name in METHODS:
+        child = os.fork()
+        if child == 0:
+            train_and_die(name, out / f"{name}-killed")
+            os._exit(0)
+        _, status = os.waitpid(child, 0)
+        assert os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGKILL, name
+        assert not (out / f"{name}-killed" / "result.json").exists()
+        train(name, out / f"{name}-killed", resume=True)
+        train(name, out / f"{name}-whole")
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))

@@ -1,0 +1,141 @@
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+from fabricated_results import make_results, run_record
+
+from isthmus.errors import RunFolderError
+from isthmus.report.html import findings, write_report
+from isthmus.report.results import Results
+
+VOID = {"meta", "img", "br"}
+
+
+class Page(HTMLParser):
+    """Headings, addresses and text of a page; fails on tags that do not pair."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.tags: list[str] = []
+        self.open: list[str] = []
+        self.sections: list[str] = []
+        self.addresses: list[str] = []
+        self.words: list[str] = []
+        self.classes: list[str] = []
+        self.feed(text)
+        assert self.open == []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        self.addresses += [value or "" for name, value in attrs if name in ("src", "href")]
+        self.classes += [name for key, value in attrs if key == "class" for name in (value or "").split()]
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        self.words.append(data)
+        if self.open and self.open[-1] == "h2":
+            self.sections.append(data)
+
+    @property
+    def text(self) -> str:
+        return " ".join(" ".join(self.words).split())
+
+
+def report(folder: Path) -> Page:
+    return Page(write_report(folder).read_text(encoding="utf-8"))
+
+
+def test_report_of_a_comparison(write: Callable[..., Path], results: Results) -> None:
+    folder = write(results)
+    page = report(folder)
+    assert page.sections == [
+        "Results",
+        "Last, selected, oracle",
+        "Learning curves",
+        "Training losses",
+        "Features",
+        "Sample predictions",
+        "Problem and recipe",
+        "Runs and diagnostics",
+        "Notes",
+    ]
+    assert "symnets beats source_only by 11.0 points" in page.text
+    assert "73.0 ± 1.5" in page.text
+    # Three charts, four embeddings, three pictures of each of three methods.
+    assert page.tags.count("img") == 3 + 4 + 9
+    assert sorted(path.name for path in folder.iterdir()) == ["report.html", "results.json", "runs"]
+
+
+def test_report_needs_nothing_else(write: Callable[..., Path], results: Results) -> None:
+    folder = write(results)
+    page = report(folder)
+    assert all(address.startswith("data:image/") for address in page.addresses)
+    text = (folder / "report.html").read_text(encoding="utf-8")
+    assert not re.search(r"https?://|@import|url\(|<script", text)
+
+
+def test_names_are_escaped(write: Callable[..., Path], results: Results) -> None:
+    page = report(write(results))
+    assert "cat <b>, dog & co, owl" in page.text
+    assert "pets <x>" in page.text
+    assert "A note with <i>tags</i>." in page.text
+    assert "x" not in page.tags
+
+
+def test_wrong_predictions_are_marked(write: Callable[..., Path], results: Results) -> None:
+    page = report(write(results))
+    # The first of three classes is predicted for one picture of each.
+    assert page.classes.count("right") == 3
+    assert page.classes.count("wrong") == 6
+    assert "✗ cat <b> 70 % is dog & co" in page.text
+
+
+def test_report_without_exam(write: Callable[..., Path]) -> None:
+    runs = [run_record(method, 0, None) for method in ("source_only", "symnets:category_confusion=false")]
+    page = report(write(make_results(runs, exam=False)))
+    assert "Last, selected, oracle" not in page.sections
+    assert "Learning curves" in page.sections
+    assert "Accuracy is unknown" in page.text
+    assert page.classes.count("unknown") == 6
+
+
+def test_report_of_a_single_run_in_the_folder_itself(write: Callable[..., Path]) -> None:
+    run = run_record("dann", 0, 0.5)
+    run["folder"] = "."
+    page = report(write(make_results([run]), pictures=0))
+    assert "dann reaches 50.0 %" in page.text
+    assert "Features" in page.sections
+    assert "Sample predictions" not in page.sections
+
+
+def test_report_without_views(write: Callable[..., Path], results: Results) -> None:
+    page = report(write(results, views=False))
+    assert "Features" not in page.sections
+    assert "Sample predictions" not in page.sections
+    assert "Learning curves" in page.sections
+
+
+def test_warnings_stand_before_the_results(write: Callable[..., Path]) -> None:
+    runs = [run_record("dann", seed, 0.5, message="2 of 3 classes are never predicted: a < b.") for seed in (0, 1)]
+    assert [finding.seeds for finding in findings(runs)] == [[0, 1]]
+    page = report(write(make_results(runs), views=False))
+    assert page.text.index("Warning, dann (seeds 0, 1): 2 of 3 classes are never predicted: a < b.") < page.text.index(
+        "Results"
+    )
+
+
+def test_a_failed_report_leaves_the_old_one(write: Callable[..., Path], results: Results) -> None:
+    folder = write(results, views=False)
+    before = write_report(folder).read_text(encoding="utf-8")
+    (folder / results["runs"][0]["folder"] / "history.json").unlink()
+    with pytest.raises(RunFolderError, match=r"history\.json"):
+        write_report(folder)
+    assert (folder / "report.html").read_text(encoding="utf-8") == before

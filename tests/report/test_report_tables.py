@@ -1,0 +1,75 @@
+from __future__ import annotations
+
+import pytest
+from fabricated_results import make_results, run_record
+from rich.console import Console
+
+from isthmus.report.results import Results
+from isthmus.report.tables import markdown_table, score_rows, summary_table
+
+
+def printed(results: Results, width: int = 110) -> str:
+    console = Console(width=width, record=True, file=None, quiet=False)
+    with console.capture() as capture:
+        console.print(summary_table(results))
+    return capture.get()
+
+
+def test_rows_and_gains(results: Results) -> None:
+    rows = score_rows(results)
+    assert [(row.label, row.is_head) for row in rows] == [
+        ("source_only", False),
+        ("symnets", False),
+        ("source", True),
+        ("dann", False),
+    ]
+    assert rows[0].gain is None
+    assert rows[1].gain == pytest.approx(11.0)
+    assert rows[2].last["mean"] == pytest.approx(0.63)
+    assert rows[3].seconds == pytest.approx(13.0)
+
+
+def test_gain_is_positive_where_lower_is_better(results: Results) -> None:
+    for run in results["runs"]:
+        run["higher_is_better"] = False
+    assert score_rows(results)[1].gain == pytest.approx(-11.0)
+
+
+def test_terminal_table(results: Results) -> None:
+    text = printed(results)
+    assert "oracle (uses exam labels)" in text
+    assert "73.0 ± 1.5" in text
+    assert "+11.0" in text
+    assert "  · source head" in text
+
+
+def test_numbers_stay_whole_on_a_narrow_terminal(results: Results) -> None:
+    text = printed(results, width=80)
+    assert "73.0 ± 1.5  +11.0  72.0 ± 1.5" in text
+
+
+def test_names_are_no_markup() -> None:
+    assert "[red]x[/red]" in printed(make_results([run_record("[red]x[/red]", 0, 0.5)]))
+
+
+def test_markdown_table(results: Results) -> None:
+    lines = markdown_table(results).splitlines()
+    assert lines[0] == "| method | last | gain | selected | oracle (uses exam labels) | seeds | seconds per run |"
+    assert lines[3] == "| symnets | **73.0 ± 1.5** | +11.0 | 72.0 ± 1.5 | 75.0 ± 1.5 | 3 | 13 |"
+
+
+def test_without_baseline_there_is_no_gain() -> None:
+    assert "gain" not in markdown_table(make_results([run_record("dann", 0, 0.5)])).lower()
+
+
+def test_without_exam_the_label_free_score_ranks() -> None:
+    runs = [
+        run_record("a", 0, None, label_free=1.0),
+        run_record("symnets", 0, None, label_free=2.0),
+        run_record("symnets", 1, None, label_free=3.0),
+    ]
+    lines = markdown_table(make_results(runs, exam=False)).splitlines()
+    assert lines[0] == "| method | information_maximisation | seeds | seconds per run |"
+    assert lines[2:4] == ["| symnets | **2.500 ± 0.500** | 2 | 12 |", "| a | **1.000** | 1 | 12 |"]
+    assert "Accuracy is unknown" in lines[5]
+    assert "Ranked by information_maximisation" in lines[5]

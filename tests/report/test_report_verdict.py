@@ -1,0 +1,64 @@
+from __future__ import annotations
+
+import pytest
+from fabricated_results import make_results, run_record
+
+from isthmus.report.results import Results
+from isthmus.report.verdict import verdict
+
+
+def compared(**last: tuple[float, ...]) -> Results:
+    return make_results([run_record(m, seed, value) for m, values in last.items() for seed, value in enumerate(values)])
+
+
+def test_a_clear_win(results: Results) -> None:
+    assert verdict(results) == (
+        "symnets beats source_only by 11.0 points "
+        "(accuracy 73.0 ± 1.5 against 62.0 ± 1.2 %, last epoch, 3 seeds, best of 2 methods)."
+    )
+
+
+def test_a_difference_within_noise() -> None:
+    # Standard errors 0.01 and 0.01: two of the difference's are 2 sqrt(2) = 2.8 points.
+    text = verdict(compared(source_only=(0.60, 0.62), dann=(0.62, 0.64)))
+    assert "dann is 2.0 points ahead of source_only, which is within noise (±2.8" in text
+    assert "beats" not in text
+
+
+def test_a_clear_loss() -> None:
+    text = verdict(compared(source_only=(0.60, 0.62), dann=(0.30, 0.32), mcd=(0.20, 0.21)))
+    assert text.startswith(
+        "No method beats source_only: dann, the best of 2 methods, is 30.0 points behind source_only"
+    )
+
+
+def test_one_seed_is_no_evidence() -> None:
+    text = verdict(compared(source_only=(0.60,), dann=(0.90,)))
+    assert "30.0 points ahead of" in text
+    assert "One seed is no evidence" in text
+    assert "beats" not in text
+
+
+@pytest.mark.parametrize("method", ["source_only", "dann"])
+def test_a_single_method(method: str) -> None:
+    text = verdict(compared(**{method: (0.60,)}))
+    assert text.startswith(f"{method} reaches 60.0 % accuracy on drawings (held out) (last epoch, 1 seed).")
+    assert ("Compare with source_only" in text) == (method != "source_only")
+
+
+def test_without_baseline_the_two_best_are_compared() -> None:
+    assert "dann beats mcd by" in verdict(compared(mcd=(0.60, 0.62), afn=(0.1, 0.1), dann=(0.80, 0.82)))
+
+
+def test_where_lower_is_better() -> None:
+    results = compared(source_only=(0.60, 0.62), dann=(0.30, 0.32))
+    for run in results["runs"]:
+        run["higher_is_better"] = False
+    assert verdict(results).startswith("dann beats source_only by 30.0 points")
+
+
+def test_without_exam() -> None:
+    runs = [run_record("a", 0, None, label_free=1.0), run_record("b", 0, None, label_free=2.0)]
+    text = verdict(make_results(runs, exam=False))
+    assert text.startswith("Accuracy is unknown")
+    assert "b ranks first by information_maximisation" in text
