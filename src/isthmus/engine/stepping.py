@@ -91,11 +91,9 @@ class Stepper:
         for position, (losses, names) in enumerate(passes.items()):
             loss = sum((update.objectives[i].loss for i in losses[1:]), update.objectives[losses[0]].loss)
             parameters = [p for name in names for p in self.parameters[name]]
-            gradients = torch.autograd.grad(
-                self.scaler.scale(loss), parameters, retain_graph=position + 1 < len(passes), allow_unused=True
+            torch.autograd.backward(
+                self.scaler.scale(loss), inputs=parameters, retain_graph=position + 1 < len(passes)
             )
-            for parameter, gradient in zip(parameters, gradients):
-                parameter.grad = gradient
 
     def _average(self, gradients: list[Tensor]) -> None:
         # One message for all: the gradients of an update travel as one flat buffer.

@@ -1,0 +1,172 @@
+"""The loop: stages, schedules, clipping, precision, determinism, divergence."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import pytest
+import torch
+from conftest import images_problem, vectors_problem
+from lightning.fabric import Fabric
+from torch import Tensor, nn
+
+from isthmus.data.batches import UnsupervisedBatch
+from isthmus.data.problems import Problem
+from isthmus.data.recipes import Recipe
+from isthmus.data.tasks import Setting
+from isthmus.engine.stepping import Stepper
+from isthmus.engine.trainer import Trainer
+from isthmus.errors import DivergenceError, OptionError
+from isthmus.methods import Method, Stage, Update, build_method
+from isthmus.nn.backbones import MLPBackbone, build_backbone
+
+
+class Spy(Method[UnsupervisedBatch]):
+    """A method of two stages that remembers when each was called; the second freezes the backbone."""
+
+    setting = Setting.UNSUPERVISED
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.backbone = MLPBackbone(8, hidden=4, layers=1)
+        self.head = nn.Linear(4, 2)
+        self.calls: list[tuple[str, float]] = []
+
+    def stages(self) -> tuple[Stage[UnsupervisedBatch], ...]:
+        return (
+            Stage("whole", lambda batch, progress: self.spied("whole", batch, progress), until=0.5),
+            Stage("head", lambda batch, progress: self.spied("head", batch, progress), frozen=("backbone",)),
+        )
+
+    def spied(self, name: str, batch: UnsupervisedBatch, progress: float) -> Iterator[Update]:
+        self.calls.append((name, progress))
+        yield from self.steps(batch, progress)
+
+    def steps(self, batch: UnsupervisedBatch, progress: float) -> Iterator[Update]:
+        loss = nn.functional.cross_entropy(self.head(self.backbone(batch.source.images)), batch.source.labels)
+        yield Update(loss, on=("backbone", "head"), log={"task": loss})
+
+    def classifiers(self) -> dict[str, nn.Module]:
+        return {"result": self.head}
+
+
+def fabric(precision: str = "32-true") -> Fabric:
+    return Fabric(accelerator="cpu", devices=1, precision=precision)  # type: ignore[arg-type]
+
+
+def trainer(name: str, problem: Problem, *, seed: int = 0, precision: str = "32-true", workers: int = 0) -> Trainer:
+    torch.manual_seed(seed)
+    backbone = build_backbone(problem.backbone, problem.input.shape, batch_norm=problem.recipe.batch_norm)
+    method = build_method(name, backbone, problem.task.num_classes)
+    return Trainer(method, problem, fabric(precision), seed=seed, workers=workers)
+
+
+def weights(trained: Trainer) -> list[Tensor]:
+    return [value.clone() for value in trained.method.state_dict().values()]
+
+
+def run(trained: Trainer) -> list[dict[str, float]]:
+    losses: list[dict[str, float]] = []
+    trained.run(lambda epoch, means: losses.append(means))
+    return losses
+
+
+def test_stages_follow_one_another_and_freeze_what_they_say() -> None:
+    problem = vectors_problem(Recipe(epochs=4, steps_per_epoch=2, batch_size=8))
+    method = Spy()
+    trained = Trainer(method, problem, fabric(), seed=0)
+    after: list[list[Tensor]] = []
+    trained.run(lambda epoch, losses: after.append([v.clone() for v in method.backbone.state_dict().values()]))
+    assert [name for name, _ in method.calls] == ["whole"] * 4 + ["head"] * 4
+    assert [progress for _, progress in method.calls] == [0.0, 0.25, 0.5, 0.75] * 2
+    assert not all(torch.equal(a, b) for a, b in zip(after[0], after[1]))
+    assert all(torch.equal(a, b) for a, b in zip(after[1], after[3])), "frozen weights and statistics must not move"
+
+
+def test_learning_rates_follow_the_schedule_and_the_backbone_factor() -> None:
+    problem = vectors_problem(Recipe(lr=0.1, backbone_lr_factor=0.5))
+    for pretrained, expected in ((False, 0.1), (True, 0.05)):
+        method = Spy()
+        method.backbone.pretrained = pretrained
+        stepper = Stepper(method, (), problem.recipe, fabric())
+        stepper.schedule(0.5)
+        rates = {name: optimizer.param_groups[0]["lr"] for name, optimizer in stepper.optimizers.items()}
+        assert rates == pytest.approx({"backbone": expected * 6**-0.75, "head": 0.1 * 6**-0.75})  # (1 + 10 · 0.5)^−0.75
+
+
+@pytest.mark.parametrize("clip_norm", [0.01, 1e6])
+def test_an_update_is_clipped_by_its_own_norm(clip_norm: float) -> None:
+    recipe = Recipe(lr=1.0, momentum=0.0, weight_decay=0.0, schedule="constant", clip_norm=clip_norm)
+    method = Spy()
+    before = torch.cat([p.detach().flatten().clone() for p in method.parameters()])
+    loss = 100 * sum(p.square().sum() for p in method.parameters())
+    assert isinstance(loss, Tensor)
+    Stepper(method, (), recipe, fabric()).step(Update(loss, on=("backbone", "head")))
+    moved = before - torch.cat([p.detach().flatten() for p in method.parameters()])
+    expected = min(float((200 * before).norm()), clip_norm)
+    assert float(moved.norm()) == pytest.approx(expected, rel=1e-3)
+
+
+def test_groups_of_a_simultaneous_update_descend_their_own_losses() -> None:
+    recipe = Recipe(lr=0.1, momentum=0.0, weight_decay=0.0, schedule="constant")
+    method = Spy()
+    weight, bias = method.head.weight, method.head.bias
+    start = weight.detach().clone(), bias.detach().clone(), method.backbone.layers[0].weight.detach().clone()  # type: ignore[union-attr, operator]
+    on_head = weight.sum() + bias.sum() + method.backbone.layers[0].weight.sum()  # type: ignore[union-attr, operator]
+    on_both = 3 * (weight.sum() + method.backbone.layers[0].weight.sum())  # type: ignore[union-attr, operator]
+    update = Update(on_head, on=("head",)) & Update(on_both, on=("head", "backbone"))
+    Stepper(method, (), recipe, fabric()).step(update)
+    torch.testing.assert_close(weight, start[0] - 0.1 * (1 + 3))
+    torch.testing.assert_close(bias, start[1] - 0.1)
+    torch.testing.assert_close(method.backbone.layers[0].weight, start[2] - 0.1 * 3)  # type: ignore[union-attr]
+
+
+def test_the_same_seed_gives_the_same_bits(method_name: str) -> None:
+    problem = replace(images_problem(), backbone="digits")  # with dropout
+    first, second, other = (trainer(method_name, problem, seed=seed) for seed in (0, 0, 1))
+    assert run(first) == run(second)
+    assert all(torch.equal(a, b) for a, b in zip(weights(first), weights(second)))
+    run(other)
+    assert not all(torch.equal(a, b) for a, b in zip(weights(first), weights(other)))
+
+
+def test_workers_change_nothing() -> None:
+    problem = replace(images_problem(), backbone="digits")
+    alone, helped = trainer("dann", problem), trainer("dann", problem, workers=1)
+    assert run(alone) == run(helped)
+    assert all(torch.equal(a, b) for a, b in zip(weights(alone), weights(helped)))
+
+
+@pytest.mark.parametrize("precision", ["bf16-mixed", "64-true"])
+def test_other_precisions_train(method_name: str, precision: str) -> None:
+    """Losses agree with float32's: closely in double, roughly in bfloat16."""
+    problem = images_problem(Recipe(epochs=2, steps_per_epoch=1, batch_size=8, lr=0.01))
+    losses = run(trainer(method_name, problem, precision=precision))
+    expected = run(trainer(method_name, problem))
+    tolerance = 0.1 if precision == "bf16-mixed" else 1e-3
+    assert losses[0] == pytest.approx(expected[0], rel=tolerance, abs=tolerance)
+
+
+def test_weights_stay_float32_under_mixed_precision(method_name: str) -> None:
+    trained = trainer(method_name, images_problem(), precision="bf16-mixed")
+    run(trained)
+    assert {p.dtype for p in trained.method.parameters()} == {torch.float32}
+
+
+def test_divergence_is_reported_with_what_to_do(method_name: str) -> None:
+    problem = images_problem(Recipe(epochs=30, batch_size=8, lr=1e30, schedule="constant"))
+    with pytest.raises(DivergenceError, match=r"became NaN or infinite. Use a smaller `--lr`"):
+        run(trainer(method_name, problem))
+
+
+def test_batches_that_processes_cannot_share_are_refused() -> None:
+    class TwoProcesses:
+        world_size = 2
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(fabric(), name)
+
+    with pytest.raises(OptionError, match="2 processes can share evenly, but got 9"):
+        Trainer(Spy(), vectors_problem(Recipe(batch_size=9)), TwoProcesses(), seed=0)  # type: ignore[arg-type]
