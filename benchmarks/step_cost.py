@@ -1,8 +1,8 @@
 """What a method's step costs over a plain supervised step of the same network on the same images.
 
 The plain step is hand-written PyTorch: one forward pass of all images, cross-entropy, backward, one fused optimiser.
-Methods take their steps as the engine does. All are timed in turn, round by round, so that a drift of the machine's speed
-hits all alike; ratios are medians over rounds of the ratio within a round.
+Methods take their steps as the engine does. All are timed in turn, round by round, so that a drift of the machine's
+speed hits all alike; ratios are medians over rounds of the ratio within a round.
 
     python benchmarks/step_cost.py [--batch-size 128] [--rounds 30] [--precision bf16-mixed] [--out FILE.json]
 """

@@ -31,15 +31,17 @@ class Name:
         """Read `base:key=value,key=value`.
 
         Raises:
-            OptionError: an option is not of the form `key=value`.
+            OptionError: an option is not of the form `key=value`, or stands there twice.
         """
-        base, _, tail = text.partition(":")
-        options = {}
-        for part in filter(None, tail.split(",")):
-            key, equals, value = part.partition("=")
+        base, colon, tail = text.partition(":")
+        options: dict[str, str] = {}
+        for part in tail.split(",") if colon else ():
+            key, equals, value = (piece.strip() for piece in part.partition("="))
             if not equals or not key:
                 raise OptionError(f"Expected options as `{base}:key=value,key=value`, but got `{text}`.")
-            options[key.strip()] = value.strip()
+            if key in options:
+                raise OptionError(f"Expected each option once, but got `{key}` twice in `{text}`.")
+            options[key] = value
         return cls(base, options)
 
     def __str__(self) -> str:
@@ -68,18 +70,21 @@ def build(factory: Callable[..., T], name: Name, *positional: Any) -> T:
         return factory(*positional)
     from jsonargparse import ArgumentError, ArgumentParser
 
-    parameters = inspect.signature(factory).parameters.values()
-    known = [parameter.name for parameter in parameters if parameter.kind is parameter.KEYWORD_ONLY]
+    parameters = inspect.signature(factory).parameters
+    known = [parameter.name for parameter in parameters.values() if parameter.kind is parameter.KEYWORD_ONLY]
     for key in name.options:
         if key not in known:
             offered = ", ".join(f"`{option}`" for option in known) or "none"
             raise OptionError(f"`{name.base}` has no option `{key}`; its options are: {offered}.")
     parser = ArgumentParser(exit_on_error=False)
     add = parser.add_class_arguments if isinstance(factory, type) else parser.add_function_arguments
-    skipped: set[str | int] = {parameter.name for parameter in parameters if parameter.name not in known}
+    skipped: set[str | int] = {key for key in parameters if key not in known}
     add(factory, skip=skipped)
-    try:
-        values = parser.parse_args([f"--{key}={value}" for key, value in name.options.items()])
-    except ArgumentError as error:
-        raise OptionError(f"`{name}`: {error}") from error
-    return factory(*positional, **{key: values[key] for key in known})
+    values = {}
+    for key, text in name.options.items():
+        try:
+            values[key] = parser.parse_args([f"--{key}={text}"])[key]
+        except ArgumentError as error:
+            wanted = inspect.formatannotation(parameters[key].annotation).strip("'")
+            raise OptionError(f"Expected `{key}` of `{name.base}` as `{wanted}`, but got `{text}`.") from error
+    return factory(*positional, **values)

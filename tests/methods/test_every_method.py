@@ -67,7 +67,7 @@ def test_every_parameter_is_trained_by_some_update(method_name: str) -> None:
 
 @pytest.mark.parametrize("batch_norm", ["separate", "joint", "frozen"])
 def test_engine_step_equals_a_hand_written_loop(method_name: str, batch_norm: str) -> None:
-    """The oracle: plain autograd in the plain memory layout, float64, each group's gradient from each of its losses alone, plain SGD."""
+    """The oracle: float64, the plain memory layout, each group's gradient from each of its losses alone, plain SGD."""
     recipe = Recipe(optimizer="sgd", lr=0.1, momentum=0.0, weight_decay=0.0, schedule="constant")
     engine, by_hand = build(method_name, batch_norm).double(), build(method_name, batch_norm).double()
     batch = one_batch().to(Layout(torch.device("cpu"), torch.float64))

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import sys
+from argparse import ArgumentError
 from collections.abc import Sequence
 
 from docstring_parser import parse as parse_docstring
 from jsonargparse import ArgumentParser
 
 from isthmus.cli import commands
-from isthmus.cli.parsing import call, command_parser
-from isthmus.errors import IsthmusError
+from isthmus.cli.parsing import HelpFormatter, call, command_parser, explain
+from isthmus.errors import IsthmusError, OptionError
+from isthmus.names import unknown
 from isthmus.version import __version__
 
 COMMANDS = {
@@ -30,17 +32,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; returns its exit code: 0, 2 for anything the user can put right, 130 when interrupted."""
     from isthmus.progress import console
 
-    parser = _parser()
-    options = parser.parse_args(arguments)
-    if options.subcommand is None:
-        parser.print_help()
-        return 0
+    arguments = sys.argv[1:] if arguments is None else arguments
+    name = arguments[0] if arguments and arguments[0] in COMMANDS else ""
     try:
-        call(COMMANDS[options.subcommand], options[options.subcommand])
-    except IsthmusError as error:
-        console().print(
-            f"isthmus {options.subcommand}: {error}", style="red", markup=False, highlight=False, soft_wrap=True
-        )
+        _run(arguments, name)
+    except (IsthmusError, OSError) as error:  # what the system refuses: a full disk, a folder without permission
+        prefix = f"isthmus {name}".strip()
+        console().print(f"{prefix}: {error}", style="red", markup=False, highlight=False, soft_wrap=True)
         return 2
     except KeyboardInterrupt:
         console().print("Interrupted; what is finished is kept. `--resume` continues a training run.", markup=False)
@@ -48,17 +46,39 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
+def _run(arguments: Sequence[str], name: str) -> None:
+    parser = _parser()
+    try:
+        options = parser.parse_args(arguments)
+    except ArgumentError as error:
+        raise _explained(error, arguments, name) from error
+    if options.subcommand is None:
+        parser.print_help()
+    else:
+        call(COMMANDS[options.subcommand], options[options.subcommand])
+
+
+def _explained(error: ArgumentError, arguments: Sequence[str], name: str) -> OptionError:
+    if name:
+        return explain(error, name, COMMANDS[name])
+    return unknown("command", arguments[0], COMMANDS, "`isthmus --help` lists them.")
+
+
 def _parser() -> ArgumentParser:
     parser = ArgumentParser(
         prog="isthmus",
         description="Joint transfer learning: train on several domains together so that the one with few labels gains.",
         version=__version__,
+        formatter_class=HelpFormatter,
+        exit_on_error=False,
         allow_abbrev=False,
     )
     subcommands = parser.add_subcommands(required=False, metavar="COMMAND")
     for name, command in COMMANDS.items():
         summary = parse_docstring(command.__doc__ or "").short_description or ""
-        subcommands.add_subcommand(name, command_parser(command), help=summary)
+        subparser = command_parser(command)
+        subcommands.add_subcommand(name, subparser, help=summary)
+        subparser.prog = f"isthmus {name}"
     return parser
 
 

@@ -7,13 +7,18 @@ holds only the fields that were given.
 
 from __future__ import annotations
 
+import argparse
 import inspect
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, fields, is_dataclass, replace
-from typing import Any, Generic, TypeVar, get_args, get_origin, get_type_hints
+from typing import Any, Generic, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 from docstring_parser import parse as parse_docstring
-from jsonargparse import ArgumentParser, Namespace
+from jsonargparse import ArgumentParser, DefaultHelpFormatter, Namespace
+
+from isthmus.errors import OptionError
+from isthmus.names import unknown
 
 T = TypeVar("T")
 
@@ -37,11 +42,32 @@ class _Parameter:
     help: str
     positional: bool
 
+    @property
+    def flag(self) -> str:
+        return self.name if self.positional else "--" + self.name.replace("_", "-")
+
+
+class HelpFormatter(DefaultHelpFormatter):
+    """Help in plain words: defaults where there are some, no Python types."""
+
+    def _get_type_str(self, action: argparse.Action) -> None:
+        return None
+
+    def _get_help_string(self, action: argparse.Action) -> str:
+        if action.required or action.default in (None, False, argparse.SUPPRESS):
+            return action.help or ""
+        return super()._get_help_string(action)
+
 
 def command_parser(command: Callable[..., None]) -> ArgumentParser:
     """A parser for one command."""
     documentation = parse_docstring(command.__doc__ or "")
-    parser = ArgumentParser(description=documentation.short_description, allow_abbrev=False)
+    parser = ArgumentParser(
+        description=documentation.short_description,
+        formatter_class=HelpFormatter,
+        exit_on_error=False,
+        allow_abbrev=False,
+    )
     parser.add_argument("--config", action="config", help="A YAML file with any of these flags.")
     for parameter in _parameters(command):
         group = _dataclass_of(parameter.type)
@@ -71,6 +97,44 @@ def call(command: Callable[..., None], options: Namespace) -> None:
     command(**arguments)
 
 
+def explain(error: Exception, name: str, command: Callable[..., None]) -> OptionError:
+    """What is wrong with a command's arguments, in words instead of the parser's types.
+
+    Args:
+        error: what the parser raised.
+        name: of the command.
+        command: its function.
+    """
+    text, listing = str(error), f"`isthmus {name} --help` lists them."
+    parameters = {parameter.name: parameter for parameter in _all_parameters(command)}
+    flags = [parameter.flag for parameter in parameters.values()]
+    if found := re.search(r'Parser key "(\w+)":.*(?:Got|Given) value: (.*)', text, re.DOTALL):
+        parameter = parameters[found[1]]
+        return OptionError(f"Expected `{parameter.flag}` to be {_in_words(parameter.type)}, but got `{found[2]}`.")
+    if found := re.match(r"unrecognized arguments: (\S+)", text):
+        return unknown("argument", found[1].partition("=")[0], flags, listing)
+    if found := re.search(r"does not accept option '(\w+)'", text):
+        return unknown("key in the configuration file", found[1], parameters, listing)
+    if "item assignment" in text:  # the parser's words for a text in the place of a list
+        text = "Expected lists in the configuration file where a flag takes several values, such as `[dann, symnets]`"
+    text = " ".join(text.replace(f"{name}.", "").split()).removeprefix("argument ").removeprefix('Parser key "config": ')
+    return OptionError(f"{text[:1].upper()}{text[1:].rstrip('.')}. `isthmus {name} --help` explains the arguments.")
+
+
+def _in_words(annotation: Any) -> str:
+    if get_origin(annotation) is Literal:
+        return "one of " + ", ".join(f"`{choice}`" for choice in get_args(annotation))
+    words = {int: "a whole number", float: "a number", bool: "true or false"}
+    kinds = [kind for kind in get_args(annotation) or (annotation,) if kind is not type(None)]
+    return words.get(kinds[0], "text")
+
+
+def _all_parameters(command: Callable[..., Any]) -> Iterator[_Parameter]:
+    for parameter in _parameters(command):
+        group = _dataclass_of(parameter.type)
+        yield from _parameters(group) if group else (parameter,)
+
+
 def _parameters(source: Callable[..., Any]) -> Iterator[_Parameter]:
     """Parameters of a function, or fields of a dataclass, with their documentation."""
     documentation = parse_docstring(source.__doc__ or "")
@@ -88,8 +152,8 @@ def _dataclass_of(annotation: Any) -> Any:
 
 
 def _add(parser: Any, parameter: _Parameter) -> None:
-    text = parameter.help.replace("`", "")
-    options: dict[str, Any] = {"help": text[:1].upper() + text[1:]}
+    text = parameter.help if parameter.help.startswith("`") else parameter.help[:1].upper() + parameter.help[1:]
+    options: dict[str, Any] = {"help": text.replace("`", "")}
     required = parameter.default is inspect.Parameter.empty
     several = get_origin(parameter.type) is list
     if parameter.type is bool and parameter.default is False:
@@ -100,9 +164,9 @@ def _add(parser: Any, parameter: _Parameter) -> None:
     if not required:
         options["default"] = parameter.default
     if parameter.positional:
-        parser.add_argument(parameter.name, **options)
+        parser.add_argument(parameter.flag, **options)
     else:
-        parser.add_argument("--" + parameter.name.replace("_", "-"), required=required, **options)
+        parser.add_argument(parameter.flag, required=required, **options)
 
 
 def _title(group: type) -> str:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-import math
-from dataclasses import dataclass, fields
-from typing import Literal
+from dataclasses import dataclass
+from typing import Literal, get_args
 
+from isthmus.checks import at_least, one_of, positive
 from isthmus.errors import OptionError
+
+Optimizer = Literal["sgd", "adam", "adamw"]
+Schedule = Literal["annealed", "constant"]
+BatchNorm = Literal["separate", "joint", "frozen"]
 
 
 @dataclass(frozen=True)
@@ -31,39 +35,27 @@ class Recipe:
     epochs: int = 30
     steps_per_epoch: int | None = None
     batch_size: int = 32
-    optimizer: Literal["sgd", "adam", "adamw"] = "sgd"
+    optimizer: Optimizer = "sgd"
     lr: float = 0.01
     backbone_lr_factor: float = 0.1
     momentum: float = 0.9
     weight_decay: float = 1e-4
-    schedule: Literal["annealed", "constant"] = "annealed"
+    schedule: Schedule = "annealed"
     clip_norm: float | None = None
-    batch_norm: Literal["separate", "joint", "frozen"] = "separate"
+    batch_norm: BatchNorm = "separate"
     evaluations: int = 40
 
     def __post_init__(self) -> None:
-        for name in ("epochs", "batch_size", "evaluations", "steps_per_epoch"):
-            value = getattr(self, name)
-            if value is not None and value < 1:
-                raise OptionError(f"Expected `{name}` of at least 1, but got {value}.")
-        if self.batch_size < 2:
-            raise OptionError(f"Expected `batch_size` of at least 2 (batch norm needs two), but got {self.batch_size}.")
-        for name in ("lr", "backbone_lr_factor", "clip_norm"):
-            value = getattr(self, name)
-            if value is not None and not (math.isfinite(value) and value > 0):
-                raise OptionError(f"Expected a positive `{name}`, but got {value}.")
-        if not 0 <= self.momentum < 1:
-            raise OptionError(f"Expected `momentum` in [0, 1), but got {self.momentum}.")
-        if not (math.isfinite(self.weight_decay) and self.weight_decay >= 0):
-            raise OptionError(f"Expected `weight_decay` of at least 0, but got {self.weight_decay}.")
-        choices = {
-            "optimizer": ("sgd", "adam", "adamw"),
-            "schedule": ("annealed", "constant"),
-            "batch_norm": ("separate", "joint", "frozen"),
-        }
-        for name, allowed in choices.items():
-            if getattr(self, name) not in allowed:
-                raise OptionError(f"Expected `{name}` to be one of {allowed}, but got {getattr(self, name)!r}.")
-
-
-RECIPE_FIELDS = tuple(field.name for field in fields(Recipe))
+        at_least(1, epochs=self.epochs, evaluations=self.evaluations)
+        at_least(2, batch_size=self.batch_size)  # batch norm needs two
+        at_least(0, weight_decay=self.weight_decay, momentum=self.momentum)
+        positive(lr=self.lr, backbone_lr_factor=self.backbone_lr_factor)
+        if self.steps_per_epoch is not None:
+            at_least(1, steps_per_epoch=self.steps_per_epoch)
+        if self.clip_norm is not None:
+            positive(clip_norm=self.clip_norm)
+        if self.momentum >= 1:
+            raise OptionError(f"Expected `momentum` below 1, but got {self.momentum}.")
+        one_of(get_args(Optimizer), optimizer=self.optimizer)
+        one_of(get_args(Schedule), schedule=self.schedule)
+        one_of(get_args(BatchNorm), batch_norm=self.batch_norm)

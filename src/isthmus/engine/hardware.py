@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from isthmus.checks import at_least, one_of
 from isthmus.errors import OptionError
 
 if TYPE_CHECKING:
@@ -38,11 +39,11 @@ class Hardware:
     tensorboard: bool = False
 
     def __post_init__(self) -> None:
-        if self.precision not in PRECISIONS:
-            raise OptionError(f"Expected `precision` to be one of {PRECISIONS}, but got {self.precision!r}.")
-        for name, least in (("devices", -1), ("num_nodes", 1), ("workers", 0)):
-            if (value := getattr(self, name)) < least or (name == "devices" and value == 0):
-                raise OptionError(f"Expected `{name}` of at least {max(least, 1)}, but got {value}.")
+        one_of(PRECISIONS, precision=self.precision)
+        at_least(1, num_nodes=self.num_nodes)
+        at_least(0, workers=self.workers)
+        if self.devices != -1:
+            at_least(1, devices=self.devices)
 
     def fabric(self) -> Fabric:
         """A launched Fabric.

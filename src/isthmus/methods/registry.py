@@ -39,7 +39,7 @@ class MethodEntry:
 _ENTRIES: dict[str, MethodEntry] = {}
 
 
-def register(name: str, *, setting: str, summary: str, source: str = "") -> Callable[[MethodClass], MethodClass]:
+def register(name: str, *, summary: str, source: str = "") -> Callable[[MethodClass], MethodClass]:
     """Class decorator that makes a method of your own available by name.
 
     Raises:
@@ -47,7 +47,7 @@ def register(name: str, *, setting: str, summary: str, source: str = "") -> Call
     """
 
     def decorate(method: MethodClass) -> MethodClass:
-        _add(MethodEntry(name, setting, summary, source, lambda: method))
+        _add(MethodEntry(name, str(method.setting), summary, source, lambda: method))
         return method
 
     return decorate
@@ -86,37 +86,34 @@ def _add(entry: MethodEntry) -> None:
     _ENTRIES[entry.name] = entry
 
 
-def _built_in(name: str, path: str, setting: str, summary: str, source: str) -> None:
+def _built_in(setting: str, name: str, path: str, summary: str, source: str) -> None:
     module, _, attribute = path.partition(":")
-    _add(
-        MethodEntry(
-            name,
-            setting,
-            summary,
-            source,
-            lambda: getattr(importlib.import_module(f"isthmus.methods.{module}"), attribute),
-        )
-    )
+
+    def load() -> type[Method[Any]]:
+        method: type[Method[Any]] = getattr(importlib.import_module(f"isthmus.methods.{setting}.{module}"), attribute)
+        return method
+
+    _add(MethodEntry(name, setting, summary, source, load))
 
 
 _built_in(
-    "source_only",
-    "unsupervised.source_only:SourceOnly",
     "unsupervised",
+    "source_only",
+    "source_only:SourceOnly",
     "no adaptation: the classifier of the source, applied to the target",
     "the baseline of every table",
 )
 _built_in(
-    "dann",
-    "unsupervised.dann:DANN",
     "unsupervised",
+    "dann",
+    "dann:DANN",
     "domain-adversarial training by gradient reversal",
     "Ganin et al., JMLR 2016",
 )
 _built_in(
-    "symnets",
-    "unsupervised.symnets:SymNets",
     "unsupervised",
+    "symnets",
+    "symnets:SymNets",
     "two symmetric classifiers that tell and confuse the domains, by category",
     "Zhang et al., CVPR 2019",
 )

@@ -5,6 +5,8 @@ from __future__ import annotations
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from isthmus.checks import at_least
+
 
 class DomainDiscriminator(nn.Module):
     """Fully connected network from features to one logit: source below zero, target above.
@@ -15,10 +17,15 @@ class DomainDiscriminator(nn.Module):
         in_features: width of the features.
         hidden: width of each hidden layer.
         layers: number of hidden layers.
+
+    Raises:
+        OptionError: a width below 1, or a negative number of layers.
     """
 
     def __init__(self, in_features: int, *, hidden: int, layers: int) -> None:
         super().__init__()
+        at_least(1, hidden=hidden)
+        at_least(0, layers=layers)
         widths = [in_features] + [hidden] * layers
         blocks = [[nn.Linear(a, b), nn.ReLU()] for a, b in zip(widths, widths[1:])]
         self.layers = nn.Sequential(*[layer for block in blocks for layer in block], nn.Linear(widths[-1], 1))

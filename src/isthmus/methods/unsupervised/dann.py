@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from torch import nn
 from torch.nn.functional import cross_entropy
 
+from isthmus.checks import at_least, positive
 from isthmus.data.batches import UnsupervisedBatch
 from isthmus.data.tasks import Setting
-from isthmus.errors import OptionError
 from isthmus.functional.adversarial import domain_discrimination
 from isthmus.functional.schedules import ramp
 from isthmus.methods.base import Method, Update
@@ -50,8 +50,8 @@ class DANN(Method[UnsupervisedBatch]):
         gamma: float = 10.0,
     ) -> None:
         super().__init__()
-        if trade_off < 0:
-            raise OptionError(f"Expected DANN's `trade_off` of at least 0, but got {trade_off}.")
+        at_least(0, trade_off=trade_off)
+        positive(gamma=gamma)
         self.backbone = backbone
         self.head = classifier(backbone, num_classes)
         self.discriminator = DomainDiscriminator(

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from torch import nn
 
+from isthmus.checks import positive
 from isthmus.data.batches import UnsupervisedBatch
 from isthmus.data.tasks import Setting
 from isthmus.functional import symmetric
@@ -37,6 +38,7 @@ class SymNets(Method[UnsupervisedBatch]):
 
     def __init__(self, backbone: Backbone, num_classes: int, *, gamma: float = 10.0) -> None:
         super().__init__()
+        positive(gamma=gamma)
         self.backbone = WithNeck(backbone)
         self.head = SymmetricClassifier(self.backbone.out_features, num_classes)
         self.gamma = gamma

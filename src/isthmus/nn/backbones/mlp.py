@@ -5,6 +5,7 @@ from __future__ import annotations
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from isthmus.checks import at_least
 from isthmus.nn.backbones.base import Backbone
 
 
@@ -21,6 +22,7 @@ class MLPBackbone(Backbone):
 
     def __init__(self, in_features: int, *, hidden: int = 256, layers: int = 2) -> None:
         super().__init__()
+        at_least(1, hidden=hidden, layers=layers)
         widths = [in_features] + [hidden] * layers
         self.layers = nn.Sequential(
             *[

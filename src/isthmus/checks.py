@@ -1,0 +1,44 @@
+"""Checks of options, with messages that say what was expected and what was got."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from isthmus.errors import OptionError
+
+
+def at_least(least: float, **options: float) -> None:
+    """Refuse options below `least`, and what is not finite.
+
+    >>> at_least(1, epochs=0)
+    Traceback (most recent call last):
+    isthmus.errors.OptionError: Expected `epochs` of at least 1, but got 0.
+    """
+    for name, value in options.items():
+        if not (math.isfinite(value) and value >= least):
+            raise OptionError(f"Expected `{name}` of at least {least}, but got {value}.")
+
+
+def positive(**options: float) -> None:
+    """Refuse options that are not above zero, and what is not finite.
+
+    >>> positive(lr=0.1, gamma=-1.0)
+    Traceback (most recent call last):
+    isthmus.errors.OptionError: Expected a positive `gamma`, but got -1.0.
+    """
+    for name, value in options.items():
+        if not (math.isfinite(value) and value > 0):
+            raise OptionError(f"Expected a positive `{name}`, but got {value}.")
+
+
+def one_of(choices: Sequence[str], **options: str) -> None:
+    """Refuse options that are none of `choices`.
+
+    >>> one_of(("sgd", "adam"), optimizer="lion")
+    Traceback (most recent call last):
+    isthmus.errors.OptionError: Expected `optimizer` to be one of ('sgd', 'adam'), but got 'lion'.
+    """
+    for name, value in options.items():
+        if value not in choices:
+            raise OptionError(f"Expected `{name}` to be one of {tuple(choices)}, but got {value!r}.")
