@@ -80,11 +80,12 @@ def build(factory: Callable[..., T], name: Name, *positional: Any) -> T:
     add = parser.add_class_arguments if isinstance(factory, type) else parser.add_function_arguments
     skipped: set[str | int] = {key for key in parameters if key not in known}
     add(factory, skip=skipped)
-    values = {}
-    for key, text in name.options.items():
+
+    def read(key: str, text: str) -> Any:
         try:
-            values[key] = parser.parse_args([f"--{key}={text}"])[key]
+            return parser.parse_args([f"--{key}={text}"])[key]
         except ArgumentError as error:
             wanted = inspect.formatannotation(parameters[key].annotation).strip("'")
             raise OptionError(f"Expected `{key}` of `{name.base}` as `{wanted}`, but got `{text}`.") from error
-    return factory(*positional, **values)
+
+    return factory(*positional, **{key: read(key, text) for key, text in name.options.items()})

@@ -44,7 +44,7 @@ class Folders:
 
     def given(self) -> bool:
         """Whether the problem is to be made of folders."""
-        return self.source is not None or self.target is not None
+        return self != Folders()
 
     def problem(self, backbone: str | None) -> Problem:
         """The problem of these folders."""
@@ -52,7 +52,10 @@ class Folders:
 
         if self.source is None or self.target is None:
             missing = "--source" if self.source is None else "--target"
-            raise OptionError(f"Expected both `--source DIR` and `--target DIR`, but `{missing}` is missing.")
+            raise OptionError(
+                f"Expected both `--source DIR` and `--target DIR`, as for all problems of your own images, "
+                f"but `{missing}` is missing."
+            )
         return folder_problem(
             self.source,
             self.target,
@@ -205,19 +208,22 @@ def predict(model: Path, images: list[Path], *, out: Path | None = None, json: b
     Args:
         model: folder of a run or of a model.
         images: image files, or folders of them.
-        out: write a CSV file here instead of printing it.
+        out: write to this file instead of printing.
         json: print JSON instead of CSV.
     """
     from isthmus.experiments.evaluation import predict_images
 
+    if out is not None and (out.is_dir() or not out.parent.is_dir()):
+        found = "a folder is there" if out.is_dir() else "its folder does not exist"
+        raise OptionError(f"Expected `--out` to be the path of a file to write, but got `{out}`: {found}.")
     rows = predict_images(model, images)
-    if json:
-        _print_json(rows)
-        return
-    import csv
+    with out.open("w", newline="", encoding="utf-8") if out else nullcontext(sys.stdout) as file:
+        if json:
+            file.write(_json(rows))
+            return
+        import csv
 
-    with out.open("w", newline="") if out else nullcontext(sys.stdout) as file:
-        writer = csv.DictWriter(file, ["image", "class", "probability"])
+        writer = csv.DictWriter(file, ["image", "class", "probability"], lineterminator="\n")
         writer.writeheader()
         writer.writerows(rows)
 
@@ -233,12 +239,9 @@ def methods(name: str | None = None, *, json: bool = False) -> None:
 
     if name is not None:
         entry = method_entry(name)
-        _describe(entry)
+        _print_json(_method_row(entry) | {"options": _options(entry)}) if json else _describe(entry)
         return
-    rows = [
-        {"name": entry.name, "setting": entry.setting, "summary": entry.summary, "source": entry.source}
-        for entry in method_entries()
-    ]
+    rows = [_method_row(entry) for entry in method_entries()]
     _print_json(rows) if json else _print_table(rows)
 
 
@@ -250,11 +253,26 @@ def problems(*, json: bool = False) -> None:
     """
     from isthmus.data.benchmarks import entries
 
-    rows = [
-        {"name": entry.name, "setting": entry.setting, "summary": entry.summary, "source": entry.source}
-        for entry in entries()
-    ]
-    _print_json(rows) if json else _print_table(rows)
+    if json:
+        _print_json(
+            [
+                {
+                    "name": entry.name,
+                    "setting": entry.setting,
+                    "summary": entry.summary,
+                    "source": entry.source,
+                    "variants": [f"{entry.name}:{variant}" for variant in entry.variants],
+                }
+                for entry in entries()
+            ]
+        )
+        return
+    rows = []
+    for entry in entries():
+        variants = f"; {', '.join(entry.variants)}" if entry.variants else ""
+        name = f"{entry.name}:VARIANT" if variants else entry.name
+        rows.append({"name": name, "summary": entry.summary + variants, "source": entry.source})
+    _print_table(rows)
 
 
 def _problem(
@@ -269,7 +287,10 @@ def _problem(
     from isthmus.experiments.run import check_setting
 
     if name is not None and folders.given():
-        raise OptionError(f"Expected a problem's name or `--source` and `--target`, but got both (`{name}`).")
+        raise OptionError(
+            f"Expected a problem's name or flags for images of your own, but got both (`{name}`). "
+            f"`--source`, `--target`, `--exam`, `--image-size` and `--on-bad-image` are for your own images."
+        )
     if folders.given():
         check_setting(methods, "unsupervised")
         problem = folders.problem(backbone)
@@ -302,14 +323,22 @@ def _describe(entry: MethodEntry) -> None:
     from rich.console import Console
 
     output = Console()
-    method = entry.load()
-    signature = inspect.signature(method)
-    output.print(f"{entry.name}: {entry.summary} ({entry.source}; {entry.setting})", markup=False, highlight=False)
-    output.print(inspect.cleandoc(method.__doc__ or ""), markup=False, highlight=False)
-    options = [p for p in signature.parameters.values() if p.kind is p.KEYWORD_ONLY]
-    example = ",".join(f"{option.name}={option.default}" for option in options)
-    if options:
+    about = f"{entry.name}: {entry.summary} ({entry.source}; {entry.setting})"
+    output.print(about, markup=False, highlight=False, soft_wrap=True)
+    output.print(inspect.cleandoc(entry.load().__doc__ or ""), markup=False, highlight=False, soft_wrap=True)
+    example = ",".join(f"{name}={'null' if value is None else value}" for name, value in _options(entry).items())
+    if example:
         output.print(f"Defaults: {entry.name}:{example}", markup=False, highlight=False, soft_wrap=True)
+
+
+def _method_row(entry: MethodEntry) -> dict[str, str]:
+    return {"name": entry.name, "setting": entry.setting, "summary": entry.summary, "source": entry.source}
+
+
+def _options(entry: MethodEntry) -> dict[str, Any]:
+    """A method's options with their defaults."""
+    parameters = inspect.signature(entry.load()).parameters.values()
+    return {parameter.name: parameter.default for parameter in parameters if parameter.kind is parameter.KEYWORD_ONLY}
 
 
 def _print_table(rows: list[dict[str, str]]) -> None:
@@ -317,10 +346,15 @@ def _print_table(rows: list[dict[str, str]]) -> None:
     from rich.table import Table
 
     table = Table(*rows[0], box=None, pad_edge=False)
+    table.columns[0].no_wrap = True  # a name is there to be copied
     for row in rows:
         table.add_row(*row.values())
     Console().print(table)
 
 
 def _print_json(content: Any) -> None:
-    sys.stdout.write(json_module.dumps(content, indent=2) + "\n")
+    sys.stdout.write(_json(content))
+
+
+def _json(content: Any) -> str:
+    return json_module.dumps(content, indent=2) + "\n"

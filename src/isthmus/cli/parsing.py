@@ -87,7 +87,7 @@ def call(command: Callable[..., None], options: Namespace) -> None:
     for parameter in _parameters(command):
         group = _dataclass_of(parameter.type)
         if group is None:
-            arguments[parameter.name] = options[parameter.name]
+            arguments[parameter.name] = options.get(parameter.name, parameter.default)
             continue
         values = {member.name: options[member.name] for member in fields(group)}
         if get_origin(parameter.type) is Changes:
@@ -117,7 +117,9 @@ def explain(error: Exception, name: str, command: Callable[..., None]) -> Option
         return unknown("key in the configuration file", found[1], parameters, listing)
     if "item assignment" in text:  # the parser's words for a text in the place of a list
         text = "Expected lists in the configuration file where a flag takes several values, such as `[dann, symnets]`"
-    text = " ".join(text.replace(f"{name}.", "").split()).removeprefix("argument ").removeprefix('Parser key "config": ')
+    text = (
+        " ".join(text.replace(f"{name}.", "").split()).removeprefix("argument ").removeprefix('Parser key "config": ')
+    )
     return OptionError(f"{text[:1].upper()}{text[1:].rstrip('.')}. `isthmus {name} --help` explains the arguments.")
 
 
@@ -162,7 +164,8 @@ def _add(parser: Any, parameter: _Parameter) -> None:
         options["type"] = get_args(parameter.type)[0] if several else parameter.type
         options["nargs"] = "+" if several else None if required or not parameter.positional else "?"
     if not required:
-        options["default"] = parameter.default
+        # An optional positional argument's default would win over the configuration file: `call` fills it in.
+        options["default"] = argparse.SUPPRESS if parameter.positional else parameter.default
     if parameter.positional:
         parser.add_argument(parameter.flag, **options)
     else:

@@ -6,6 +6,7 @@ crop and flip happen on the batch. The description is plain data: it is saved wi
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Union
@@ -13,7 +14,8 @@ from typing import TYPE_CHECKING, Any, Union
 import torch
 from torch import Tensor
 
-from isthmus.errors import DataError, ModelFileError
+from isthmus.checks import at_least, positive
+from isthmus.errors import DataError, ModelFileError, OptionError
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -40,6 +42,19 @@ class ImageInput:
     mean: tuple[float, ...] = IMAGENET_MEAN
     std: tuple[float, ...] = IMAGENET_STD
     flip: bool = True
+
+    def __post_init__(self) -> None:
+        if self.channels not in (1, 3):
+            raise OptionError(f"Expected `channels` to be 1 or 3, but got {self.channels}.")
+        at_least(1, size=self.size)
+        if self.size > self.resize:
+            raise OptionError(f"Expected `size` of at most `resize`, {self.resize}, but got {self.size}.")
+        for name in ("mean", "std"):
+            if len(values := getattr(self, name)) != self.channels:
+                raise OptionError(f"Expected `{name}` of {self.channels} numbers, one a channel, but got {values}.")
+        for mean, deviation in zip(self.mean, self.std):
+            at_least(-math.inf, mean=mean)
+            positive(std=deviation)
 
     @classmethod
     def plain(cls, channels: int, size: int) -> ImageInput:
@@ -108,6 +123,15 @@ class VectorInput:
     mean: tuple[float, ...] = (0.0,)
     std: tuple[float, ...] = (1.0,)
 
+    def __post_init__(self) -> None:
+        at_least(1, features=self.features)
+        for name in ("mean", "std"):
+            if (length := len(getattr(self, name))) not in (1, self.features):
+                raise OptionError(f"Expected `{name}` of {self.features} numbers, one a feature, but got {length}.")
+        for mean, deviation in zip(self.mean, self.std):
+            at_least(-math.inf, mean=mean)
+            positive(std=deviation)
+
     @classmethod
     def standardising(cls, vectors: Tensor) -> VectorInput:
         """Mean 0 and deviation 1 on `vectors`, (n, features); a constant feature is only centred."""
@@ -148,12 +172,12 @@ def from_description(description: dict[str, Any]) -> Input:
     Raises:
         ModelFileError: the description is of another kind or incomplete.
     """
-    fields = {key: tuple(v) if isinstance(v, list) else v for key, v in description.items() if key != "kind"}
     kinds: dict[str, Callable[..., Input]] = {"image": ImageInput, "vector": VectorInput}
     try:
+        fields = {key: tuple(v) if isinstance(v, list) else v for key, v in description.items() if key != "kind"}
         return kinds[description["kind"]](**fields)
-    except (KeyError, TypeError) as error:
-        raise ModelFileError(f"The model's `input` is not one this version knows: {description}.") from error
+    except (AttributeError, KeyError, TypeError, OptionError) as error:
+        raise ModelFileError(f"The model's `input` is not one that this version knows: {error}") from error
 
 
 def check_stored(name: str, shape: tuple[int, ...], input: Input) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import textwrap
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,13 +12,14 @@ from torch import Tensor
 
 from isthmus.data.inputs import Input, describe, from_description
 from isthmus.data.samples import Samples
-from isthmus.errors import ModelFileError
+from isthmus.errors import IsthmusError, ModelFileError, RunFolderError
 from isthmus.evaluation.inference import infer
 from isthmus.nn.backbones import WithNeck, build_backbone
 from isthmus.nn.classifiers import Classifier, classifier
 
 SCHEMA = 1
 DESCRIPTION, WEIGHTS = "model.json", "model.safetensors"
+AGAIN = "Save or copy the model again."
 
 
 @dataclass
@@ -42,11 +44,16 @@ class Model:
         """Class probabilities, (samples, classes), on the CPU."""
         return infer(self.network, samples, self.input).result.softmax(dim=1)
 
-    def save(self, folder: Path) -> None:
-        """Write `model.safetensors` and `model.json` into `folder`."""
+    def save(self, folder: str | Path) -> None:
+        """Write `model.safetensors` and `model.json` into `folder`.
+
+        Raises:
+            RunFolderError: no space or no permission.
+        """
+        from safetensors import SafetensorError
         from safetensors.torch import save_file
 
-        folder.mkdir(parents=True, exist_ok=True)
+        folder = Path(folder)
         description = {
             "schema": SCHEMA,
             "backbone": self.backbone,
@@ -56,11 +63,15 @@ class Model:
             "trained_on": self.trained_on,
         }
         weights = {name: value.contiguous() for name, value in self.network.state_dict().items()}
-        save_file(weights, folder / WEIGHTS)
-        (folder / DESCRIPTION).write_text(json.dumps(description, indent=2) + "\n")
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            save_file(weights, folder / WEIGHTS)
+            (folder / DESCRIPTION).write_text(json.dumps(description, indent=2) + "\n")
+        except (OSError, SafetensorError) as error:
+            raise RunFolderError(f"Could not write the model into {folder}: {error}. Choose another folder.") from error
 
 
-def load_model(folder: Path) -> Model:
+def load_model(folder: str | Path) -> Model:
     """Read a model that `Model.save` wrote.
 
     Raises:
@@ -69,6 +80,7 @@ def load_model(folder: Path) -> Model:
     from safetensors import SafetensorError
     from safetensors.torch import load_file
 
+    folder = Path(folder)
     for name in (DESCRIPTION, WEIGHTS):
         if not (folder / name).is_file():
             raise ModelFileError(
@@ -77,19 +89,24 @@ def load_model(folder: Path) -> Model:
     try:
         description = json.loads((folder / DESCRIPTION).read_text())
         weights = load_file(folder / WEIGHTS)
-    except (ValueError, SafetensorError) as error:
-        raise ModelFileError(f"The model in {folder} is damaged: {error}. Save or copy it again.") from error
+    except (ValueError, OSError, SafetensorError) as error:
+        raise ModelFileError(f"The model in {folder} is damaged: {error}. {AGAIN}") from error
     if not isinstance(description, dict) or description.get("schema") != SCHEMA:
         raise ModelFileError(f"{folder / DESCRIPTION} is not a model description of schema {SCHEMA}.")
+    kinds = {"backbone": str, "neck_in_backbone": bool, "classes": list, "input": dict, "trained_on": dict}
+    wrong = [name for name, kind in kinds.items() if not isinstance(description.get(name), kind)]
+    if wrong or not all(isinstance(name, str) for name in description["classes"]):
+        found = ", ".join(f"`{name}`" for name in wrong or ["classes"])
+        raise ModelFileError(f"{folder / DESCRIPTION} is incomplete: {found} is missing or of another kind. {AGAIN}")
     try:
         classes = tuple(description["classes"])
         input = from_description(description["input"])
-        network = _network(description["backbone"], bool(description["neck_in_backbone"]), input, len(classes))
+        network = _network(description["backbone"], description["neck_in_backbone"], input, len(classes))
         network.load_state_dict(weights)
-        trained_on = dict(description["trained_on"])
-    except (KeyError, TypeError, RuntimeError) as error:
-        raise ModelFileError(f"The weights and the description in {folder} do not fit: {error}") from error
-    return Model(network.eval(), description["backbone"], classes, input, trained_on)
+    except (IsthmusError, RuntimeError) as error:
+        reason = textwrap.shorten(str(error), 250, placeholder=" …").rstrip(".")
+        raise ModelFileError(f"The weights and the description in {folder} do not fit: {reason}. {AGAIN}") from error
+    return Model(network.eval(), description["backbone"], classes, input, description["trained_on"])
 
 
 def _network(name: str, neck_in_backbone: bool, input: Input, classes: int) -> Classifier:

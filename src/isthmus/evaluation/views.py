@@ -59,7 +59,8 @@ class Views:
         arrays |= {f"{domain}_after": points for domain, points in self.embed(network).items()}
         arrays |= {"source_labels": self.source_labels.numpy(), "target_labels": self.target_labels.numpy()}
         arrays |= self.predictions(network)
-        np.savez_compressed(path, allow_pickle=False, **arrays)
+        with path.open("wb") as file:
+            np.savez_compressed(file, allow_pickle=False, **arrays)
 
     def predictions(self, network: Network) -> dict[str, np.ndarray]:
         """Pictures (m, height, width, 3) uint8, with true labels (−1 where unknown) and class probabilities."""

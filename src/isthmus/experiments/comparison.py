@@ -12,8 +12,8 @@ from isthmus.engine.hardware import Hardware
 from isthmus.errors import OptionError
 from isthmus.experiments.folders import open_folder
 from isthmus.experiments.job import Job
-from isthmus.experiments.results import problem_description, write_results
-from isthmus.experiments.run import resolve, slug
+from isthmus.experiments.results import input_description, problem_description, write_results
+from isthmus.experiments.run import check_startable, resolve, slug
 from isthmus.report.results import Results, RunRecord, read_results
 from isthmus.selection.scores import get_score
 
@@ -91,10 +91,12 @@ def compare(
         "seeds": seeds,
         "first_seed": first_seed,
         "problem": problem_description(problem),
+        "input": input_description(problem),
         "select_by": select_by,
         "precision": hardware.precision,
     }
     fabric = hardware.fabric()
+    check_startable(methods, problem)
     if fabric.is_global_zero:
         open_folder(folder, config, resume=resume, overwrite=overwrite)
     fabric.barrier()

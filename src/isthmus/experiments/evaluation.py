@@ -28,7 +28,9 @@ def open_model(folder: Path) -> Model:
     for place in (folder, folder / LAST):
         if (place / DESCRIPTION).is_file():
             return load_model(place)
-    raise ModelFileError(f"Expected the folder of a run or of a model, but {folder} is neither.")
+    found = sorted(place.parent for place in folder.glob(f"runs/*/{LAST}"))
+    hint = f" The runs of the comparison there are in folders of their own, such as {found[0]}." if found else ""
+    raise ModelFileError(f"Expected the folder of a run or of a model, but {folder} is neither.{hint}")
 
 
 def evaluate_model(
@@ -46,13 +48,15 @@ def evaluate_model(
         OptionError: no exam is known.
         DataError: the exam's classes or samples are not the model's.
     """
+    if problem is not None and exam is not None:
+        raise OptionError(f"Expected a problem's name or `--exam`, but got both (`{problem}` and `{exam}`).")
     model = open_model(folder)
     if exam is not None:
         if not isinstance(model.input, ImageInput):
             raise DataError("The model takes feature vectors: `--exam DIR` cannot hold them. Name a problem instead.")
         measured = exam_from_folder(exam, model.classes, model.input)
     else:
-        measured = _exam_of(problem or model.trained_on["problem"]["name"], model, data_root)
+        measured = _exam_of(problem, model, data_root)
     logits = infer(model.network, measured.samples, model.input).result
     labels = measured.labels.values
     by_class = class_accuracies(logits, labels)
@@ -90,12 +94,17 @@ def predict_images(folder: Path, images: Sequence[Path]) -> list[dict[str, Any]]
     ]
 
 
-def _exam_of(name: str, model: Model, data_root: Path | None) -> Exam:
+def _exam_of(name: str | None, model: Model, data_root: Path | None) -> Exam:
+    own = name is None
+    name = name or str(model.trained_on.get("problem", {}).get("name", ""))
     try:
         problem = load_problem(name, data_root)
     except OptionError as error:
+        if not own:
+            raise
         raise OptionError(
-            f"The model was trained on your own images (`{name}`): say what to measure on with `--exam DIR`."
+            f"Expected what to measure on, as the model was not trained on a built-in problem (but on `{name}`). "
+            f"Give labelled images with `--exam DIR`."
         ) from error
     if problem.exam is None:
         raise OptionError(f"Problem `{name}` has no exam. Give labelled images with `--exam DIR`.")

@@ -11,6 +11,10 @@ from isthmus.engine.checkpoints import write_atomically
 from isthmus.errors import RunFolderError
 
 CONFIG = "config.json"
+COMMON = ("problem", "select_by", "precision")
+"""What the config of every output folder has."""
+SHOWN = 5
+"""Differences that a message names."""
 
 
 def open_folder(folder: Path, config: dict[str, Any], *, resume: bool, overwrite: bool) -> None:
@@ -31,7 +35,7 @@ def open_folder(folder: Path, config: dict[str, Any], *, resume: bool, overwrite
         occupied = folder.is_dir() and any(folder.iterdir())
         if folder.exists() and not folder.is_dir():
             raise RunFolderError(f"Expected a folder at {folder}, but a file is there. Choose another with `--out`.")
-        if occupied and not (folder / CONFIG).is_file():
+        if occupied and not _is_output(folder):
             raise RunFolderError(
                 f"{folder} is not empty and not an output folder of isthmus. Choose another with `--out`."
             )
@@ -60,15 +64,38 @@ def read_json(path: Path) -> Any:
     return json.loads(path.read_text())
 
 
+def _is_output(folder: Path) -> bool:
+    """Whether `open_folder` wrote the config there; other programs call their files the same."""
+    try:
+        config = read_json(folder / CONFIG)
+    except (OSError, ValueError):
+        return False
+    return isinstance(config, dict) and set(COMMON) <= set(config)
+
+
 def _check_same(folder: Path, config: dict[str, Any]) -> None:
-    before = read_json(folder / CONFIG)
+    before, now = _flat(read_json(folder / CONFIG)), _flat(json.loads(json.dumps(config)))
     differences = [
-        f"{key} was {before.get(key)!r}, is {config.get(key)!r}"
-        for key in {**before, **config}
-        if before.get(key) != config.get(key)
+        f"`{key}` was {_short(before.get(key))}, is {_short(now.get(key))}"
+        for key in {**before, **now}
+        if before.get(key) != now.get(key)
     ]
     if differences:
+        more = f" and {len(differences) - SHOWN} more" if len(differences) > SHOWN else ""
         raise RunFolderError(
-            f"The run in {folder} was started with other settings: {'; '.join(differences)}. "
+            f"The run in {folder} was started with other settings: {'; '.join(differences[:SHOWN])}{more}. "
             f"Resume it with the same settings, or start anew with `--overwrite` or another `--out`."
         )
+
+
+def _flat(content: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Nested dictionaries as one, with keys such as `problem.recipe.lr`."""
+    flat: dict[str, Any] = {}
+    for key, value in content.items():
+        flat.update(_flat(value, f"{prefix}{key}.") if isinstance(value, dict) else {prefix + key: value})
+    return flat
+
+
+def _short(value: Any, most: int = 80) -> str:
+    text = json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= most else text[:most] + "…"

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, cast
 import torch
 
 from isthmus.data.problems import Problem
-from isthmus.engine.checkpoints import load_checkpoint, save_checkpoint
+from isthmus.engine.checkpoints import load_checkpoint, save_checkpoint, write_atomically
 from isthmus.engine.hardware import Hardware
 from isthmus.engine.trainer import Trainer
 from isthmus.evaluation.examination import examine
@@ -19,7 +19,7 @@ from isthmus.evaluation.models import Model
 from isthmus.evaluation.views import Views
 from isthmus.experiments.folders import open_folder, read_json, write_json
 from isthmus.experiments.record import Record
-from isthmus.experiments.results import problem_description, run_result
+from isthmus.experiments.results import input_description, problem_description, run_result
 from isthmus.methods import Method, build_method
 from isthmus.nn.backbones import build_backbone
 from isthmus.report.results import RunRecord
@@ -61,6 +61,7 @@ class Job:
             "method": self.method,
             "seed": self.seed,
             "problem": problem_description(self.problem),
+            "input": input_description(self.problem),
             "select_by": self.select_by,
             "precision": hardware.precision,
         }
@@ -112,7 +113,7 @@ class Job:
         trainer.run(after_epoch)
         result = run_result(self.method, self.seed, self.problem, trainer, record, self.select_by, self.place)
         if fabric.is_global_zero:
-            views.write(self.folder / VIEWS, before, method)
+            write_atomically(self.folder / VIEWS, lambda part: views.write(part, before, method))
             self._write_models(method, record, config)
             write_json(self.folder / RESULT, result)
         return result

@@ -8,9 +8,11 @@ import sys
 from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import torch
 
+from isthmus.data.inputs import ImageInput, describe
 from isthmus.data.problems import Problem
 from isthmus.engine.trainer import Trainer
 from isthmus.experiments.folders import write_json
@@ -52,6 +54,16 @@ def problem_description(problem: Problem) -> ProblemRecord:
         "recipe": asdict(problem.recipe),
         "notes": list(problem.notes),
     }
+
+
+def input_description(problem: Problem) -> dict[str, Any]:
+    """What the network sees of a sample, as plain data; the statistics of vectors follow from the data."""
+    description = describe(problem.input)
+    return (
+        description
+        if isinstance(problem.input, ImageInput)
+        else {key: description[key] for key in ("kind", "features")}
+    )
 
 
 def run_result(

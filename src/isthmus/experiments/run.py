@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import torch
 from torch import Tensor
 
 from isthmus.data.benchmarks import load_problem, setting_of
+from isthmus.data.loaders import steps_per_epoch
 from isthmus.data.problems import Problem
 from isthmus.data.recipes import Recipe
 from isthmus.data.samples import Samples
@@ -18,7 +19,8 @@ from isthmus.errors import SettingError
 from isthmus.evaluation.models import Model, load_model
 from isthmus.experiments.job import LAST, Job
 from isthmus.experiments.results import write_results
-from isthmus.methods.registry import method_entry
+from isthmus.methods.registry import build_method, method_entry
+from isthmus.nn.backbones import build_backbone
 from isthmus.report.results import RunRecord
 from isthmus.selection.scores import get_score
 
@@ -45,8 +47,8 @@ class Run:
         return self.model.predict(samples)
 
     def save(self, folder: str | Path) -> None:
-        """Copy the last epoch's model: two files, all that prediction needs."""
-        shutil.copytree(self.folder / LAST, folder, dirs_exist_ok=True)
+        """Write the last epoch's model: two files, all that prediction needs."""
+        self.model.save(folder)
 
     def report(self) -> Path:
         """Write `report.html` into the run's folder."""
@@ -92,6 +94,7 @@ def fit(
     folder = Path(out) if out else Path("isthmus-out", "fit", slug(problem.name), f"{slug(method)}-seed{seed}")
     job = Job(method, problem, seed, select_by, folder)
     fabric = hardware.fabric()
+    check_startable([method], problem)
     run = Run(folder, job.run(fabric, hardware, resume=resume, overwrite=overwrite))
     if fabric.is_global_zero:
         write_results(folder, problem, [run.result])
@@ -130,6 +133,20 @@ def check_setting(methods: Iterable[str], setting: str) -> None:
                 f"`{name}` is for the {entry.setting} setting, but the problem is of the {setting} setting. "
                 f"`isthmus methods` lists the methods of each."
             )
+
+
+def check_startable(methods: Iterable[str], problem: Problem) -> None:
+    """Build everything once, so that a later method's option fails before an earlier one is trained or a folder made.
+
+    Raises:
+        OptionError: an option or a name of a method or of the backbone.
+        DataError: a domain smaller than a batch.
+    """
+    steps_per_epoch(problem)
+    with torch.random.fork_rng(devices=()):
+        backbone = build_backbone(problem.backbone, problem.input.shape, batch_norm=problem.recipe.batch_norm)
+        for name in methods:
+            build_method(name, backbone, problem.task.num_classes)
 
 
 def slug(name: str) -> str:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from isthmus.errors import RunFolderError
 from isthmus.report.embeddings import SOURCE, TARGET, class_colour, embedding_plot
 from isthmus.report.figures import learning_curves, loss_curves, method_styles, score_plot
 from isthmus.report.results import Results, RunRecord, Views, by_method, read_history, read_results, read_views
@@ -52,13 +53,18 @@ def write_report(folder: Path) -> Path:
         The report's path. A report that was there is replaced only when the new one is complete.
 
     Raises:
-        RunFolderError: the folder's results, or the files of a run in it, are missing or unreadable.
+        RunFolderError: the folder's results, or the files of a run in it, are missing or unreadable, or there is no
+            space or no permission to write.
     """
     page = _render(folder, read_results(folder))
     path = folder / "report.html"
     temporary = folder / f".report-{os.getpid()}.html"
-    temporary.write_text(page, encoding="utf-8")
-    temporary.replace(path)
+    try:
+        temporary.write_text(page, encoding="utf-8")
+        temporary.replace(path)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        raise RunFolderError(f"Could not write {path}: {error}. All results in {folder} are intact.") from error
     return path
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from isthmus.checks import at_least
 from isthmus.errors import OptionError
 from isthmus.nn.backbones.base import Backbone
 
@@ -19,10 +20,16 @@ def _hidden(inputs: int, outputs: int) -> list[nn.Module]:
 
 
 class ConvolutionalBackbone(Backbone):
-    """Convolutions, then flattened features."""
+    """Convolutions, then flattened features; `dropout` is that of the neck."""
 
-    def __init__(self, blocks: list[list[nn.Module]], out_features: int, hidden_features: int) -> None:
+    def __init__(
+        self, blocks: list[list[nn.Module]], out_features: int, hidden_features: int, *, dropout: float
+    ) -> None:
         super().__init__()
+        at_least(0, dropout=dropout)
+        if dropout >= 1:
+            raise OptionError(f"Expected `dropout` below 1, but got {dropout}.")
+        self.dropout = dropout
         self.layers = nn.Sequential(*[layer for block in blocks for layer in block], nn.Flatten())
         self.out_features = out_features
         self.hidden_features = hidden_features
@@ -52,8 +59,8 @@ class DigitsBackbone(ConvolutionalBackbone):
             ],
             out_features=48 * side * side,
             hidden_features=100,
+            dropout=dropout,
         )
-        self.dropout = dropout
 
     def neck(self) -> nn.Sequential:
         return nn.Sequential(
@@ -82,8 +89,8 @@ class SVHNBackbone(ConvolutionalBackbone):
             ],
             out_features=128 * side * side,
             hidden_features=2048,
+            dropout=dropout,
         )
-        self.dropout = dropout
 
     def neck(self) -> nn.Sequential:
         return nn.Sequential(*_hidden(self.out_features, 3072), nn.Dropout(self.dropout), *_hidden(3072, 2048))
@@ -109,8 +116,8 @@ class SignsBackbone(ConvolutionalBackbone):
             ],
             out_features=256 * side * side,
             hidden_features=512,
+            dropout=dropout,
         )
-        self.dropout = dropout
 
     def neck(self) -> nn.Sequential:
         return nn.Sequential(*_hidden(self.out_features, 512), nn.Dropout(self.dropout))

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any, cast
+from typing import Any
 
+import torch
 from jaxtyping import Float
 from torch import Tensor
 
@@ -33,18 +34,35 @@ class TimmBackbone(Backbone):
                 self.model = timm.create_model(name, **options)
         except Exception as error:
             if not pretrained:
-                raise
+                raise OptionError(f"Backbone `{name}`: timm cannot build it: {_first_line(error)}.") from error
             raise OptionError(
                 f"Backbone `{name}`: its pretrained weights could not be loaded ({_first_line(error)}). "
                 f"Connect this machine to huggingface.co once, so that timm can cache them, "
                 f"or train from scratch with `{name}:pretrained=false`."
             ) from error
         self.pretrained = pretrained
-        self.out_features = self.hidden_features = cast("int", self.model.num_features)
+        self.out_features = self.hidden_features = self._width(name, channels, size)
 
     def forward(self, images: Float[Tensor, "batch channels height width"]) -> Float[Tensor, "batch features"]:
         features: Tensor = self.model(images)
         return features
+
+    @torch.no_grad()
+    def _width(self, name: str, channels: int, size: int) -> int:
+        """Measured, as timm's `num_features` leaves out a hidden layer that some models have before the classifier."""
+        self.eval()
+        try:
+            features = self(torch.zeros(1, channels, size, size))
+        except Exception as error:  # each architecture has a complaint of its own
+            raise OptionError(
+                f"Backbone `{name}` does not take images of {size}×{size} pixels: {_first_line(error)}. "
+                f"Choose another `--image-size`."
+            ) from error
+        finally:
+            self.train()
+        if features.ndim != 2:
+            raise OptionError(f"Expected a backbone with pooled features, but `{name}` gives {tuple(features.shape)}.")
+        return int(features.shape[1])
 
 
 def _first_line(error: Exception) -> str:

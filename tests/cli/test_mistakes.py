@@ -1,0 +1,220 @@
+"""What a user gets wrong: exit code 2, one line that says what to do, no stack trace, and nothing done."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cli_folders import Command, write_classes, write_images
+
+from isthmus.data.tasks import Setting
+from isthmus.methods import Method, registry
+
+
+@pytest.fixture(scope="module")
+def folders(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("folders")
+    write_classes(root / "source")
+    write_classes(root / "target", seed=10)
+    write_classes(root / "others", ("chien", "été", "loup"))
+    write_classes(root / "one class", ("chien",))
+    write_classes(root / "empty class")
+    (root / "empty class" / "loup").mkdir()
+    write_classes(root / "mixed")
+    write_images(root / "flat", 12)
+    (root / "mixed" / "stray.png").write_bytes((root / "flat" / "image 0.png").read_bytes())
+    write_classes(root / "damaged")
+    broken = root / "damaged" / "chien" / "image 3.png"
+    broken.write_bytes(broken.read_bytes()[:300])
+    (root / "empty").mkdir()
+    (root / "file").write_text("no folder")
+    (root / "wrong.yaml").write_text("epochs: many\n")
+    (root / "unknown.yaml").write_text("epoch: 3\n")
+    (root / "broken.yaml").write_text(":::\n - [")
+    (root / "text.yaml").write_text("methods: dann\n")
+    return root
+
+
+@pytest.fixture
+def refuse(isthmus_command: Command, folders: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., str]:
+    """Runs a command that must be refused before any training, and returns its message; `@name` is a folder above."""
+
+    def train(*arguments: Any) -> None:
+        pytest.fail("training began")
+
+    monkeypatch.setattr("isthmus.engine.trainer.Trainer.run", train)
+
+    def run(*arguments: object) -> str:
+        code, out, err = isthmus_command(
+            *[folders / a[1:] if isinstance(a, str) and a.startswith("@") else a for a in arguments]
+        )
+        assert code == 2
+        assert out == ""
+        assert err.count("\n") == 1
+        assert err.startswith("isthmus")
+        assert "Traceback" not in err
+        assert list(Path.cwd().iterdir()) == []
+        return err
+
+    return run
+
+
+OWN = ("compare", "--source", "@source", "--target", "@target", "--batch-size", "6", "--methods", "source_only")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--source", "@nowhere"), "nowhere`, but got nothing. Check the path."),
+        (("--source", "@file"), "file`, but got a file. Check the path."),
+        (("--target", "@empty"), "but got none. Put a folder of images per class there"),
+        (("--source", "@empty"), "but got none. Put a folder of images per class there"),
+        (("--source", "@flat"), "Put each image into a folder named after its class."),
+        (("--source", "@one class"), "at least two class folders in `"),
+        (("--target", "@empty class"), "none in `loup`. Add images or remove the empty folder."),
+        (("--target", "@mixed"), "`stray.png`"),
+        (("--target", "@others"), "1 only in the source (`chat noir`) and 1 only in the target (`loup`)"),
+        (("--exam", "@others"), "but got also `loup`"),
+        (("--target", "@source"), "Give folders that do not overlap."),
+        (("--target", "@damaged"), "image 3.png` (image file is truncated). Replace or remove them, or leave them out"),
+        (("--image-size", "0"), "`image_size` of at least 1"),
+        (("--image-size", "8"), "at least 16×16 pixels, but got 8×8"),
+        (("--batch-size", "19"), "`source` has 18 samples, fewer than a batch of 19. Use `--batch-size 18` or less."),
+        (("--batch-size", "0"), "`batch_size` of at least 2, but got 0"),
+        (("--batch-size", "six"), "Expected `--batch-size` to be a whole number, but got `six`."),
+        (("--epochs", "0"), "`epochs` of at least 1, but got 0"),
+        (("--epochs", "1.5"), "Expected `--epochs` to be a whole number, but got `1.5`."),
+        (("--lr", "-1"), "a positive `lr`, but got -1.0"),
+        (("--lr", "fast"), "Expected `--lr` to be a number, but got `fast`."),
+        (("--clip-norm", "x"), "Expected `--clip-norm` to be a number, but got `x`."),
+        (("--optimizer", "lion"), "Expected `--optimizer` to be one of `sgd`, `adam`, `adamw`, but got `lion`."),
+        (("--on-bad-image", "ask"), "to be one of `fail`, `skip`, but got `ask`."),
+        (("--precision", "foo"), "`precision` to be one of ('32-true',"),
+        (("--devices", "0"), "`devices`"),
+        (("--accelerator", "abacus"), "abacus"),
+        (("--strategy", "chaos"), "chaos"),
+        (("--seeds", "0"), "`seeds` of at least 1, but got 0"),
+        (("--seeds", "x"), "Expected `--seeds` to be a whole number, but got `x`."),
+        (("--select-by", "entropie"), "did you mean `entropy`?"),
+        (("--backbone", "digitz"), "did you mean `digits`?"),
+        (("--backbone", "mlp"), "`mlp` is for feature vectors"),
+        (("--backbone", "digits:dropout=2"), "`dropout` below 1, but got 2.0"),
+        (("--methods", "symnet"), "did you mean `symnets`? `isthmus methods` lists them."),
+        (("--methods", "dann:hiden=3"), "`dann` has no option `hiden`; its options are: `hidden`,"),
+        (("--methods", "dann:hidden=x"), "Expected `hidden` of `dann` as `int | None`, but got `x`."),
+        (("--methods", "dann:hidden=0"), "`hidden` of at least 1, but got 0"),
+        (("--methods", "dann:layers=-1"), "`layers` of at least 0, but got -1"),
+        (("--methods", "source_only", "dann:gamma=x"), "Expected `gamma` of `dann`"),
+        (("--methods", "dann", "dann"), "different methods"),
+        (("--methods",), "expected at least one argument"),
+        (("--out", "@file"), "but a file is there. Choose another with `--out`."),
+        (("--resume", "--overwrite"), "one of `--resume` and `--overwrite`, but got both"),
+        (("--epoch", "3"), "Unknown argument `--epoch`; did you mean `--epochs`"),
+        (("--config", "@nowhere.yaml"), "does not exist"),
+        (("--config", "@wrong.yaml"), "Expected `--epochs` to be a whole number, but got `many`."),
+        (("--config", "@unknown.yaml"), "`epoch`; did you mean `epochs`"),
+        (("--config", "@broken.yaml"), "Problems parsing config"),
+        (("--config", "@text.yaml"), "Expected lists in the configuration file"),
+    ],
+)
+def test_mistakes_with_images_of_ones_own(refuse: Callable[..., str], arguments: tuple[str, ...], message: str) -> None:
+    assert message in refuse(*OWN, *arguments)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("nosuch",), "isthmus: Unknown command `nosuch`. `isthmus --help` lists them."),
+        (("comparre",), "did you mean `compare`?"),
+        (("--seeds", "3"), "Unknown command `--seeds`"),
+        (("compare", "digits-phto"), "did you mean `digits-photo`? `isthmus problems` lists them."),
+        (("compare", "office31"), "needs a variant, such as `office31:amazon-dslr`"),
+        (("compare", "digits-photo:exam"), "has no variants"),
+        (("compare", "digits-photo", "more"), "Unknown argument `more`"),
+        (("compare", "digits-photo", "--source", "@source"), "but got both (`digits-photo`)"),
+        (("compare", "digits-photo", "--image-size", "32"), "but got both (`digits-photo`)"),
+        (("compare", "--exam", "@target"), "`--source` is missing"),
+        (("compare", "--source", "@source"), "`--target` is missing"),
+        (("compare", "--image-size", "32"), "`--source` is missing"),
+        (("compare", "office31:amazon-dslr", "--data-root", "@empty"), "`--data-root` or `ISTHMUS_DATA`"),
+        (("fit",), "The following arguments are required: method"),
+        (("fit", "symnet"), "did you mean `symnets`?"),
+        (("methods", "symnet"), "did you mean `symnets`?"),
+        (("evaluate", "@empty"), "Expected the folder of a run or of a model"),
+        (("evaluate", "@empty", "digits-photo", "--exam", "@target"), "but got both"),
+        (("predict", "@empty", "@flat"), "Expected the folder of a run or of a model"),
+        (("predict", "@empty"), "The following arguments are required: images"),
+        (("predict", "@empty", "@flat", "--out", "@empty"), "a folder is there"),
+        (("predict", "@empty", "@flat", "--out", "@nowhere/x.csv"), "its folder does not exist"),
+    ],
+)
+def test_mistakes_with_commands(refuse: Callable[..., str], arguments: tuple[str, ...], message: str) -> None:
+    assert message in refuse(*arguments)
+
+
+def test_a_method_of_another_setting_is_refused_before_data_is_read(
+    refuse: Callable[..., str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Joint(Method[Any]):
+        setting = Setting.JOINT
+
+    entry = registry.MethodEntry("joint", "joint", "for another setting", "", lambda: Joint)
+    monkeypatch.setitem(registry._ENTRIES, "joint", entry)
+    for place in ("isthmus.data.benchmarks.load_problem", "isthmus.data.readers.folders.folder_problem"):
+        monkeypatch.setattr(place, lambda *arguments, **options: pytest.fail("data was read"))
+    expected = "`joint` is for the joint setting, but the problem is of the unsupervised setting."
+    assert expected in refuse("compare", "--methods", "source_only", "joint")
+    assert expected in refuse("fit", "joint", "office31:amazon-dslr")
+    assert expected in refuse(*OWN, "--methods", "joint")
+
+
+def test_pretrained_weights_out_of_reach_are_refused_with_the_way_out(
+    refuse: Callable[..., str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import timm.models._builder as builder
+
+    def unreachable(*arguments: object, **options: object) -> None:
+        raise OSError("no connection")
+
+    monkeypatch.setattr(builder, "load_pretrained", unreachable)
+    assert "`resnet18:pretrained=false`" in refuse(*OWN, "--backbone", "resnet18", "--image-size", "32")
+
+
+def test_diverging_training_is_refused_with_the_way_out(isthmus_command: Command, folders: Path) -> None:
+    arguments = [folders / a[1:] if a.startswith("@") else a for a in OWN]
+    code, _, err = isthmus_command(*arguments, "--epochs", 1, "--lr", 1e30)
+    assert code == 2
+    assert "Use a smaller `--lr` (now 1e+30)" in err
+    assert err.count("\n") == 1
+
+
+def test_an_interrupt_is_no_failure(isthmus_command: Command, folders: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(*arguments: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("isthmus.engine.trainer.Trainer.run", interrupted)
+    arguments = [folders / a[1:] if a.startswith("@") else a for a in OWN]
+    code, _, err = isthmus_command(*arguments)
+    assert code == 130
+    assert "`--resume`" in err
+
+
+@pytest.mark.parametrize("arguments", [("compare", "--source", "nowhere", "--target", "nowhere"), ("fit", "dan")])
+def test_a_real_process_says_the_same(tmp_path: Path, arguments: tuple[str, ...]) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", "import sys; from isthmus.cli import main; sys.exit(main())", *arguments],
+        cwd=tmp_path,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.count("\n") == 1
+    assert "Traceback" not in done.stderr
+    assert list(tmp_path.iterdir()) == []

@@ -1,0 +1,178 @@
+"""Batches: a function of seed, domain and step alone, shared without rest, and silent about the target's labels."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+import torch
+from conftest import images_problem, vectors_problem
+from torch import Tensor
+
+from isthmus.data.batches import Labelled, Unlabelled, UnsupervisedBatch
+from isthmus.data.inputs import ImageInput, VectorInput
+from isthmus.data.loaders import DrawnBatches, Share, batches, steps_per_epoch
+from isthmus.data.problems import Domain, Problem
+from isthmus.data.recipes import Recipe
+from isthmus.data.samples import ArraySamples
+from isthmus.data.tasks import Classification, Labels, Setting
+from isthmus.errors import DataError, SettingError
+
+
+def numbered(source: int = 23, target: int = 17, batch_size: int = 5) -> Problem:
+    """Vectors that hold their own index, with the index modulo 3 as their class."""
+    task = Classification(("a", "b", "c"))
+    values = [torch.arange(float(size))[:, None].expand(-1, 8) for size in (source, target)]
+    problem = vectors_problem(Recipe(batch_size=batch_size))
+    return replace(
+        problem,
+        domains=(
+            Domain("here", ArraySamples(values[0]), Labels(task, torch.arange(source) % 3)),
+            Domain("there", ArraySamples(values[1])),
+        ),
+        input=VectorInput(8),
+        exam=None,
+    )
+
+
+def augmented() -> Problem:
+    """Images with random crops and flips."""
+    values = torch.randint(256, (20, 3, 12, 12), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
+    task = Classification(("a", "b"))
+    return Problem(
+        name="augmented",
+        domains=(
+            Domain("here", ArraySamples(values), Labels(task, torch.arange(20) % 2)),
+            Domain("there", ArraySamples(values.flip(0))),
+        ),
+        input=ImageInput(3, size=8, resize=12),
+        backbone="digits",
+        recipe=Recipe(batch_size=4),
+    )
+
+
+def tensors(batch: UnsupervisedBatch) -> tuple[Tensor, Tensor, Tensor]:
+    return batch.source.images, batch.source.labels, batch.target.images
+
+
+def drawn(
+    problem: Problem, *, seed: int = 0, start: int = 0, stop: int, share: Share = Share(), workers: int = 0
+) -> list[UnsupervisedBatch]:
+    return list(batches(problem, seed=seed, start=start, stop=stop, share=share, workers=workers))
+
+
+def equal(first: list[UnsupervisedBatch], second: list[UnsupervisedBatch]) -> bool:
+    assert len(first) == len(second)
+    return all(torch.equal(a, b) for x, y in zip(first, second) for a, b in zip(tensors(x), tensors(y)))
+
+
+@pytest.mark.parametrize("start", [1, 3, 5, 8])
+def test_starting_late_equals_skipping(start: int) -> None:
+    assert equal(drawn(augmented(), start=start, stop=12), drawn(augmented(), stop=12)[start:])
+
+
+def test_seeds_and_domains_draw_their_own() -> None:
+    problem = replace(numbered(20, 20), recipe=Recipe(batch_size=20))
+    assert equal(drawn(problem, stop=3), drawn(problem, stop=3))
+    one, other = drawn(problem, stop=1)[0], drawn(problem, seed=1, stop=1)[0]
+    assert not torch.equal(one.source.images, other.source.images)
+    assert not torch.equal(one.target.images, other.target.images)
+    assert not torch.equal(one.source.images, one.target.images)
+
+
+def test_augmentation_is_drawn_anew_at_every_pass() -> None:
+    problem = replace(augmented(), recipe=Recipe(batch_size=20))
+    first, second = drawn(problem, stop=2)
+    sizes = first.source.images.shape
+    assert sizes == (20, 3, 8, 8)
+    sums = [sorted(batch.source.images.sum(dim=(1, 2, 3)).tolist()) for batch in (first, second)]
+    assert sums[0] != sums[1]
+
+
+def test_every_sample_comes_at_most_once_a_pass_and_labels_belong_to_their_samples() -> None:
+    problem = numbered(source=23, target=20, batch_size=5)  # four full batches of either
+    for one_pass in range(3):
+        seen = drawn(problem, start=4 * one_pass, stop=4 * one_pass + 4)
+        source = torch.cat([batch.source.images[:, 0] for batch in seen]).long()
+        target = torch.cat([batch.target.images[:, 0] for batch in seen]).long()
+        assert len(set(source.tolist())) == 20
+        assert sorted(target.tolist()) == list(range(20))
+        assert torch.equal(torch.cat([batch.source.labels for batch in seen]), source % 3)
+
+
+def test_domains_pass_at_their_own_pace() -> None:
+    """Ten steps: two passes over the source, and three and a third over the target."""
+    seen = drawn(numbered(source=25, target=15, batch_size=5), stop=10)
+    source = torch.cat([batch.source.images[:, 0] for batch in seen]).long()
+    target = torch.cat([batch.target.images[:, 0] for batch in seen]).long()
+    assert source.bincount(minlength=25).tolist() == [2] * 25
+    assert sorted(target.bincount(minlength=15).tolist()) == [3] * 10 + [4] * 5
+
+
+@pytest.mark.parametrize("world", [2, 4])
+def test_shares_are_parts_of_the_whole_batch(world: int) -> None:
+    problem = numbered(40, 24, batch_size=8)
+    whole = drawn(problem, stop=7)
+    shares = [drawn(problem, stop=7, share=Share(rank, world)) for rank in range(world)]
+    for step, batch in enumerate(whole):
+        parts = [tensors(share[step]) for share in shares]
+        assert all(len(part[0]) == len(part[2]) == 8 // world for part in parts)
+        for place, expected in enumerate(tensors(batch)):
+            assert torch.equal(torch.cat([part[place] for part in parts]), expected)
+
+
+def test_workers_change_nothing() -> None:
+    assert equal(drawn(augmented(), start=2, stop=9, workers=2), drawn(augmented(), start=2, stop=9))
+
+
+def test_drawing_leaves_the_global_random_state_alone() -> None:
+    torch.manual_seed(3)
+    expected = torch.rand(3)
+    torch.manual_seed(3)
+    drawn(augmented(), stop=3)
+    assert torch.equal(torch.rand(3), expected)
+
+
+@pytest.mark.parametrize(
+    ("source", "target", "batch_size", "steps"), [(23, 17, 5, 3), (17, 23, 5, 3), (10, 10, 10, 1), (19, 50, 10, 1)]
+)
+def test_an_epoch_ends_with_the_first_domain_that_has_no_full_batch(
+    source: int, target: int, batch_size: int, steps: int
+) -> None:
+    problem = numbered(source, target, batch_size)
+    assert steps_per_epoch(problem) == steps
+    assert steps_per_epoch(replace(problem, recipe=Recipe(batch_size=batch_size, steps_per_epoch=7))) == 7
+
+
+def test_a_domain_smaller_than_a_batch_is_refused() -> None:
+    with pytest.raises(DataError, match=r"`there` has 17 samples, fewer than a batch of 18. Use `--batch-size 17`"):
+        steps_per_epoch(numbered(23, 17, batch_size=18))
+    with pytest.raises(DataError, match="fewer than a batch"):
+        steps_per_epoch(replace(numbered(23, 17), recipe=Recipe(batch_size=18, steps_per_epoch=1)))
+
+
+def test_an_unlabelled_domain_offers_no_labels_anywhere() -> None:
+    """What the trainer is given: the domain, its data set and its batches know nothing of the exam."""
+    problem = images_problem()
+    assert problem.exam is not None
+    assert problem.target.labels is None
+    data = DrawnBatches(problem.target, problem.input)
+    batch = drawn(problem, stop=1)[0]
+    assert isinstance(batch.source, Labelled)
+    assert type(batch.target) is Unlabelled
+    hidden = problem.exam.labels
+    for holder in (problem.target, problem.target.samples, data, batch, batch.target):
+        held = list(vars(holder).values())
+        assert not any(value is hidden or value is hidden.values or isinstance(value, Labels) for value in held)
+        assert not hasattr(holder, "exam")
+
+
+@pytest.mark.parametrize("labelled", [(True, True), (True, True, True)])
+def test_other_settings_are_refused(labelled: tuple[bool, ...]) -> None:
+    task = Classification(("a", "b"))
+    samples = ArraySamples(torch.zeros(6, 8))
+    domains = tuple(Domain(str(place), samples, Labels(task, torch.arange(6) % 2)) for place, _ in enumerate(labelled))
+    problem = replace(numbered(), domains=domains)
+    assert problem.setting is Setting.JOINT
+    with pytest.raises(SettingError, match="no methods yet"):
+        drawn(problem, stop=1)

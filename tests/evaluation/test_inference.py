@@ -1,0 +1,95 @@
+"""Metrics, inference in batches, and what an examination measures."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import pytest
+import torch
+from conftest import images_problem, vectors_problem
+from torch import Tensor, nn
+
+from isthmus.data.samples import ArraySamples
+from isthmus.evaluation import inference
+from isthmus.evaluation.examination import examine
+from isthmus.evaluation.inference import infer
+from isthmus.evaluation.metrics import accuracy, class_accuracies
+from isthmus.methods import build_method
+from isthmus.nn.backbones import build_backbone
+
+LOGITS = torch.tensor([[2.0, 0.0, 0.0], [2.0, 0.0, 0.0], [0.0, 0.0, 1.0], [0.0, 3.0, 0.0]])
+
+
+class Fixed(nn.Module):
+    """Two features, and two classifiers that give them and their negative."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.scale = nn.Parameter(torch.ones(()))
+        self.seen: list[int] = []
+
+    def features(self, inputs: Tensor) -> Tensor:
+        assert not self.training
+        self.seen.append(len(inputs))
+        return inputs[:, :2] * self.scale
+
+    def classifiers(self) -> dict[str, nn.Module]:
+        negative = nn.Linear(2, 2, bias=False)
+        negative.weight = nn.Parameter(-torch.eye(2))
+        return {"plain": nn.Identity(), "negative": negative}
+
+
+def test_accuracy_by_hand() -> None:
+    labels = torch.tensor([0, 1, 2, 1])
+    assert accuracy(LOGITS, labels) == 0.75
+    assert class_accuracies(LOGITS, labels) == [1.0, 0.5, 1.0]
+    absent = class_accuracies(LOGITS, torch.tensor([0, 0, 0, 0]))
+    assert absent[0] == 0.5
+    assert math.isnan(absent[1])
+
+
+def test_inference_goes_in_batches_and_keeps_the_order(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(inference, "BATCH", 40)
+    problem, network = vectors_problem(), Fixed()
+    assert isinstance(problem.target.samples, ArraySamples)
+    outputs = infer(network, problem.target.samples, problem.input)
+    expected = problem.input.evaluate(problem.target.samples.values)[:, :2]
+    assert network.seen == [40, 40, 16]
+    assert torch.equal(outputs.features, expected)
+    assert torch.equal(outputs.result, expected)
+    assert torch.equal(outputs.logits["negative"], -expected)
+    assert not outputs.result.requires_grad
+    some = infer(network, problem.target.samples, problem.input, indices=torch.tensor([5, 3]))
+    assert torch.equal(some.result, expected[[5, 3]])
+
+
+def test_an_examination_measures_the_exam_and_the_training_samples() -> None:
+    problem = vectors_problem()
+    assert problem.exam is not None
+    assert isinstance(problem.exam.samples, ArraySamples)
+    found = examine(Fixed(), problem)
+    logits = problem.input.evaluate(problem.exam.samples.values)[:, :2]
+    right = (logits[:, 1] > logits[:, 0]).long() == problem.exam.labels.values
+    assert found.accuracy["plain"] == pytest.approx(right.double().mean().item())
+    assert found.accuracy["negative"] == pytest.approx(1 - found.accuracy["plain"])
+    probabilities = logits.softmax(dim=1)
+    entropy = -(probabilities * probabilities.log()).sum(dim=1).mean().item()
+    assert found.scores["entropy"] == pytest.approx(-entropy, abs=1e-5)
+    assert found.unpredicted == []
+
+
+def test_unpredicted_classes_are_named() -> None:
+    problem = images_problem()
+    torch.manual_seed(0)
+    method = build_method("source_only", build_backbone("digits:dropout=0", problem.input.shape), 3)
+    last = [layer for layer in method.modules() if isinstance(layer, nn.Linear)][-1]
+    with torch.no_grad():
+        last.bias.copy_(torch.tensor([0.0, 1e4, 0.0]))
+    assert examine(method, problem).unpredicted == [0, 2]
+
+
+def test_an_examination_without_an_exam_has_scores_only() -> None:
+    found = examine(Fixed(), replace(vectors_problem(), exam=None))
+    assert found.accuracy == {}
+    assert set(found.scores) == {"information_maximisation", "entropy"}

@@ -1,0 +1,210 @@
+"""Output folders: nothing is lost, nothing of others is touched, and every refusal says what to do."""
+
+from __future__ import annotations
+
+import errno
+import json
+import shutil
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from conftest import images_problem, vectors_problem
+
+import isthmus
+from isthmus.data.inputs import ImageInput
+from isthmus.data.problems import Problem
+from isthmus.data.recipes import Recipe
+from isthmus.errors import DataError, IsthmusError, OptionError, RunFolderError
+
+RECIPE = Recipe(epochs=1, batch_size=8)
+
+
+def fit(out: Path, problem: Problem | None = None, **options: Any) -> isthmus.Run:
+    return isthmus.fit("source_only", problem or vectors_problem(RECIPE), out=out, **options)
+
+
+def compare(out: Path, *methods: str, problem: Problem | None = None, **options: Any) -> isthmus.Comparison:
+    return isthmus.compare(methods or ("source_only",), problem or vectors_problem(RECIPE), out=out, **options)
+
+
+def files(folder: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+@pytest.fixture(autouse=True)
+def _quick_report(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A report takes seconds, and has tests of its own."""
+
+    def write(folder: Path) -> Path:
+        (folder / "report.html").write_text("")
+        return folder / "report.html"
+
+    monkeypatch.setattr("isthmus.report.html.write_report", write)
+
+
+@pytest.fixture(scope="module")
+def earlier(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return compare(tmp_path_factory.mktemp("earlier") / "out").folder
+
+
+@pytest.fixture
+def finished(earlier: Path, tmp_path: Path) -> Path:
+    """A finished comparison."""
+    return Path(shutil.copytree(earlier, tmp_path / "out"))
+
+
+def test_an_earlier_run_is_not_touched_without_being_told(finished: Path) -> None:
+    before = files(finished)
+    with pytest.raises(RunFolderError, match=r"holds an earlier run.*`--resume`.*`--overwrite`.*`--out`"):
+        compare(finished)
+    with pytest.raises(RunFolderError, match="got both"):
+        compare(finished, resume=True, overwrite=True)
+    assert files(finished) == before
+
+
+def test_a_finished_run_is_only_read_on_resume(finished: Path) -> None:
+    def trained(folder: Path) -> dict[str, bytes]:
+        return {name: content for name, content in files(folder).items() if name.startswith("runs")}
+
+    before = trained(finished)
+    compare(finished, resume=True)
+    assert trained(finished) == before
+
+
+def test_overwrite_replaces_everything(finished: Path) -> None:
+    (finished / "runs" / "stale").mkdir()
+    compare(finished, "dann", overwrite=True)
+    assert [path.name for path in (finished / "runs").iterdir()] == ["dann-seed0"]
+
+
+@pytest.mark.parametrize(
+    ("change", "difference"),
+    [
+        ({"recipe": replace(RECIPE, lr=0.5)}, r"`problem.recipe.lr` was 0.01, is 0.5\. Resume"),
+        ({"backbone": "mlp:hidden=8"}, r"`problem.backbone` was \"mlp:hidden=16\", is \"mlp:hidden=8\"\. Resume"),
+        ({"select_by": "entropy"}, r"`select_by` was \"information_maximisation\", is \"entropy\"\. Resume"),
+        ({"seeds": 2}, r"`seeds` was 1, is 2\. Resume"),
+    ],
+)
+def test_resuming_with_other_settings_lists_the_differences(
+    finished: Path, change: dict[str, Any], difference: str
+) -> None:
+    before = files(finished)
+    with pytest.raises(RunFolderError, match=difference):
+        compare(finished, resume=True, **change)
+    assert files(finished) == before
+
+
+def test_resuming_with_images_of_another_size_is_refused(tmp_path: Path) -> None:
+    problem = images_problem(RECIPE)
+    fit(tmp_path / "out", problem)
+    fit(tmp_path / "out", problem, resume=True)
+    other = replace(problem, input=ImageInput(1, 16, 16, (0.0,), (1.0,), flip=False))
+    with pytest.raises(RunFolderError, match=r"`input.mean` was \[0.5\], is \[0.0\]; `input.std` was"):
+        fit(tmp_path / "out", other, resume=True)
+
+
+@pytest.mark.parametrize("options", [{}, {"overwrite": True}, {"resume": True}])
+@pytest.mark.parametrize("config", [None, "", "{}", "[]", '{"model": "of another program"}'])
+def test_folders_of_others_are_never_touched(tmp_path: Path, options: dict[str, bool], config: str | None) -> None:
+    (tmp_path / "thesis.tex").write_text("precious")
+    if config is not None:
+        (tmp_path / "config.json").write_text(config)
+    before = files(tmp_path)
+    with pytest.raises(RunFolderError, match=r"not an output folder of isthmus.*`--out`"):
+        fit(tmp_path, **options)
+    assert files(tmp_path) == before
+
+
+@pytest.mark.parametrize("place", ["file", "file/below"])
+def test_a_file_in_the_way_is_refused(tmp_path: Path, place: str) -> None:
+    (tmp_path / "file").write_text("precious")
+    with pytest.raises(RunFolderError, match="`--out`"):
+        fit(tmp_path / place)
+    assert (tmp_path / "file").read_text() == "precious"
+
+
+@pytest.mark.parametrize(
+    ("options", "error"),
+    [
+        ({"methods": ("source_only", "dann:hiden=3")}, "no option `hiden`"),
+        ({"methods": ("source_only", "dann:hidden=x")}, "`hidden` of `dann`"),
+        ({"methods": ("source_only", "dann:hidden=0")}, "`hidden` of at least 1"),
+        ({"methods": ("source_only", "dan")}, "did you mean `dann`"),
+        ({"methods": ()}, "at least one method"),
+        ({"methods": ("dann", "dann")}, "different methods"),
+        ({"seeds": 0}, "`seeds` of at least 1"),
+        ({"select_by": "nonsense"}, "Unknown score"),
+        ({"backbone": "mlp:hidden=0"}, "`hidden` of at least 1"),
+        ({"backbone": "digits"}, "`mlp` is for feature vectors"),
+        ({"recipe": Recipe(batch_size=97)}, "fewer than a batch of 97"),
+    ],
+)
+def test_a_mistake_costs_nothing(finished: Path, tmp_path: Path, options: dict[str, Any], error: str) -> None:
+    """It is found before the first method is trained, an earlier run is deleted, or a folder is made."""
+    before = files(finished)
+    arguments = {"methods": ("source_only",), "problem": vectors_problem(RECIPE)} | options
+    for out, flags in ((finished, {"overwrite": True}), (tmp_path / "new", {})):
+        with pytest.raises((OptionError, DataError), match=error):
+            isthmus.compare(out=out, **arguments, **flags)
+    assert files(finished) == before
+    assert not (tmp_path / "new").exists()
+
+
+def test_checking_leaves_the_global_random_state_alone(tmp_path: Path) -> None:
+    torch.manual_seed(5)
+    expected = torch.rand(3)
+    torch.manual_seed(5)
+    fit(tmp_path / "out")
+    assert torch.equal(torch.rand(3), expected)
+
+
+def full_disk(*args: Any, **kwargs: Any) -> None:
+    raise OSError(errno.ENOSPC, "No space left on device")
+
+
+@pytest.mark.parametrize(
+    "function",
+    ["torch.save", "safetensors.torch.save_file", "numpy.savez_compressed", "pathlib.Path.replace"],
+)
+def test_a_full_disk_is_reported_and_the_run_can_go_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, function: str
+) -> None:
+    done = compare(tmp_path / "out", "source_only", problem=images_problem(RECIPE))
+    whole = files(done.folder)
+    with monkeypatch.context() as patch:
+        patch.setattr(function, full_disk)
+        with pytest.raises(RunFolderError, match="No space left on device"):
+            compare(tmp_path / "full", "source_only", problem=images_problem(RECIPE))
+    assert not [name for name in files(tmp_path / "full") if name.endswith(".part")]
+    if function == "pathlib.Path.replace":  # not even the config could be written
+        return
+    compare(tmp_path / "full", "source_only", problem=images_problem(RECIPE), resume=True)
+    resumed = files(tmp_path / "full")
+    weights = "runs/source_only-seed0/last/model.safetensors"
+    assert resumed[weights] == whole[weights]
+    assert set(resumed) == set(whole)
+
+
+def test_what_is_finished_stays_when_a_later_run_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from isthmus.experiments.job import Job
+
+    run = Job.run
+
+    def failing(self: Job, *args: Any, **kwargs: Any) -> Any:
+        if self.method == "dann":
+            raise RunFolderError("no more")
+        return run(self, *args, **kwargs)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Job, "run", failing)
+        with pytest.raises(IsthmusError, match="no more"):
+            compare(tmp_path / "out", "source_only", "dann")
+    kept = json.loads((tmp_path / "out" / "results.json").read_text())
+    assert [row["method"] for row in kept["runs"]] == ["source_only"]
+    both = compare(tmp_path / "out", "source_only", "dann", resume=True)
+    assert [row["method"] for row in both.results["runs"]] == ["source_only", "dann"]
+    assert both.results["runs"][0] == kept["runs"][0]
