@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
+from pathlib import Path
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch is imported; several test processes would fight
 
@@ -10,6 +12,7 @@ import pytest
 import torch
 from hypothesis import settings
 
+from isthmus.cli.main import main
 from isthmus.data.inputs import ImageInput, VectorInput
 from isthmus.data.problems import Domain, Exam, Problem
 from isthmus.data.recipes import Recipe
@@ -20,6 +23,8 @@ from isthmus.methods.registry import method_entries
 torch.set_num_threads(int(os.environ["OMP_NUM_THREADS"]))
 settings.register_profile("suite", deadline=None, max_examples=25)
 settings.load_profile("suite")
+
+Command = Callable[..., tuple[int, str, str]]
 
 METHODS = tuple(entry.name for entry in method_entries() if entry.setting == "unsupervised")
 """Every registered method of the unsupervised setting; a new one is tested as soon as it is registered."""
@@ -78,3 +83,19 @@ def vectors() -> Problem:
 def method_name(request: pytest.FixtureRequest) -> str:
     """Every registered method in turn."""
     return str(request.param)
+
+
+@pytest.fixture
+def isthmus_command(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Command:
+    """Runs a command in an empty folder; returns its exit code, standard output and standard error."""
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    monkeypatch.setenv("COLUMNS", "120")
+
+    def run(*arguments: object) -> tuple[int, str, str]:
+        capsys.readouterr()
+        code = main([os.fspath(a) if isinstance(a, Path) else str(a) for a in arguments])
+        captured = capsys.readouterr()
+        return code, captured.out, captured.err
+
+    return run

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
-Command = Callable[..., tuple[int, str, str]]
 CLASSES = ("chat noir", "chien", "été")
 
 

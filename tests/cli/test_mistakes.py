@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from cli_folders import Command, write_classes, write_images
+from cli_folders import write_classes, write_images
+from conftest import Command
 
 from isthmus.data.tasks import Setting
 from isthmus.methods import Method, registry

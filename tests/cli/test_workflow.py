@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from cli_folders import CLASSES, Command, write_classes, write_images
+from cli_folders import CLASSES, write_classes, write_images
+from conftest import Command
 
 import isthmus
 from isthmus.methods import registry
@@ -198,7 +199,7 @@ def test_lists_are_tables_and_json(isthmus_command: Command) -> None:
         code, out, _ = isthmus_command(command)
         assert code == 0
         assert all(row["name"] in out for row in rows)  # never cut short
-    assert "amazon-webcam" in isthmus_command("problems")[1]
+    assert "office31:SOURCE-TARGET" in isthmus_command("problems")[1]
 
 
 def test_a_method_is_described_with_its_options(isthmus_command: Command) -> None:

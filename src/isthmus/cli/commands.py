@@ -269,9 +269,10 @@ def problems(*, json: bool = False) -> None:
         return
     rows = []
     for entry in entries():
-        variants = f"; {', '.join(entry.variants)}" if entry.variants else ""
-        name = f"{entry.name}:VARIANT" if variants else entry.name
-        rows.append({"name": name, "summary": entry.summary + variants, "source": entry.source})
+        domains = ", ".join(dict.fromkeys(variant.partition("-")[0] for variant in entry.variants))
+        name = f"{entry.name}:SOURCE-TARGET" if domains else entry.name
+        summary = f"{entry.summary}; between {domains}" if domains else entry.summary
+        rows.append({"name": name, "summary": summary, "source": entry.source})
     _print_table(rows)
 
 
