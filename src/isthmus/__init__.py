@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from isthmus.engine.hardware import Hardware as Hardware
     from isthmus.errors import IsthmusError as IsthmusError
     from isthmus.evaluation.models import Model as Model
-    from isthmus.evaluation.models import load_model as load
+    from isthmus.evaluation.models import load_model as load  # noqa: F401
     from isthmus.experiments import Comparison as Comparison
     from isthmus.experiments import Run as Run
     from isthmus.experiments import compare as compare
@@ -66,7 +66,7 @@ _PLACES = {
     "register": "methods",
 }
 
-__all__ = [*_PLACES]  # noqa: PLE0604
+__all__ = [*_PLACES]
 
 
 def __getattr__(name: str) -> Any:

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from cli_folders import write_classes, write_images
-from conftest import Command
+from small_problems import Command
 
 from isthmus.data.tasks import Setting
 from isthmus.methods import Method, registry

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from cli_folders import CLASSES, write_classes, write_images
-from conftest import Command
+from small_problems import Command
 
 import isthmus
 from isthmus.methods import registry

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 import torch
-from conftest import images_problem, vectors_problem
+from small_problems import images_problem, vectors_problem
 from torch import Tensor
 
 from isthmus.data.batches import Labelled, Unlabelled, UnsupervisedBatch

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 import torch
-from conftest import images_problem, vectors_problem
+from small_problems import images_problem, vectors_problem
 
 from isthmus.data.inputs import ImageInput, Input, VectorInput, describe, from_description
 from isthmus.data.problems import Domain, Exam, Problem

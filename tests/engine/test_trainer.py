@@ -4,21 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import Any
+from pathlib import Path
 
 import pytest
 import torch
-from conftest import images_problem, vectors_problem
 from lightning.fabric import Fabric
+from small_problems import images_problem, vectors_problem
 from torch import Tensor, nn
 
 from isthmus.data.batches import UnsupervisedBatch
+from isthmus.data.loaders import steps_per_epoch
 from isthmus.data.problems import Problem
 from isthmus.data.recipes import Recipe
 from isthmus.data.tasks import Setting
+from isthmus.engine.checkpoints import load_checkpoint, save_checkpoint
+from isthmus.engine.hardware import Hardware
 from isthmus.engine.stepping import Stepper
 from isthmus.engine.trainer import Trainer
-from isthmus.errors import DivergenceError, OptionError
+from isthmus.errors import DivergenceError, OptionError, RunFolderError
 from isthmus.methods import Method, Stage, Update, build_method
 from isthmus.nn.backbones import MLPBackbone, build_backbone
 
@@ -162,11 +165,19 @@ def test_divergence_is_reported_with_what_to_do(method_name: str) -> None:
 
 
 def test_batches_that_processes_cannot_share_are_refused() -> None:
-    class TwoProcesses:
-        world_size = 2
+    with pytest.raises(OptionError, match=r"2 processes can share evenly, but got 9. Use `--batch-size 8`"):
+        steps_per_epoch(vectors_problem(Recipe(batch_size=9)), processes=2)
 
-        def __getattr__(self, name: str) -> Any:
-            return getattr(fabric(), name)
 
-    with pytest.raises(OptionError, match="2 processes can share evenly, but got 9"):
-        Trainer(Spy(), vectors_problem(Recipe(batch_size=9)), TwoProcesses(), seed=0)  # type: ignore[arg-type]
+def test_float16_is_refused_without_a_gpu() -> None:
+    with pytest.raises(OptionError, match="Expected a GPU for `precision` 16-mixed, but got a CPU"):
+        Hardware(accelerator="cpu", precision="16-mixed").fabric()
+
+
+def test_a_damaged_checkpoint_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "checkpoint.pt"
+    save_checkpoint(path, {"epoch": 3, "weights": torch.ones(5)})
+    assert load_checkpoint(path)["epoch"] == 3
+    path.write_bytes(path.read_bytes()[:100])
+    with pytest.raises(RunFolderError, match=r"checkpoint.pt is damaged: .* Start anew with `--overwrite`"):
+        load_checkpoint(path)

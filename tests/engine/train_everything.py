@@ -11,7 +11,7 @@ from pathlib import Path
 import torch
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
-from conftest import METHODS, images_problem
+from small_problems import METHODS, images_problem
 
 from isthmus.data.recipes import Recipe
 from isthmus.engine.hardware import Hardware

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 import torch
-from conftest import images_problem, vectors_problem
+from small_problems import images_problem, vectors_problem
 from torch import Tensor, nn
 
 from isthmus.data.samples import ArraySamples

@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
-from conftest import METHODS, images_problem
+from small_problems import METHODS, images_problem
 
 import isthmus
 from isthmus.data.recipes import Recipe
@@ -49,7 +49,8 @@ def main(out: Path) -> None:
             train_and_die(name, out / f"{name}-killed")
             os._exit(0)
         _, status = os.waitpid(child, 0)
-        assert os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGKILL, name
+        assert os.WIFSIGNALED(status), name
+        assert os.WTERMSIG(status) == signal.SIGKILL, name
         assert not (out / f"{name}-killed" / "result.json").exists()
         train(name, out / f"{name}-killed", resume=True)
         train(name, out / f"{name}-whole")

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 import torch
-from conftest import images_problem, vectors_problem
+from small_problems import images_problem, vectors_problem
 
 import isthmus
 from isthmus.data.inputs import ImageInput

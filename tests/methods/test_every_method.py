@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 import torch
-from conftest import images_problem
 from lightning.fabric import Fabric
+from small_problems import images_problem
 from torch import Tensor
 
 from isthmus.data.batches import Layout, UnsupervisedBatch

@@ -17,7 +17,7 @@ from isthmus.data.batches import Labelled, Unlabelled, UnsupervisedBatch
 from isthmus.data.inputs import Input
 from isthmus.data.problems import Domain, Problem
 from isthmus.data.tasks import Setting
-from isthmus.errors import DataError, SettingError
+from isthmus.errors import DataError, OptionError, SettingError
 
 
 @dataclass(frozen=True)
@@ -75,12 +75,18 @@ class DrawnBatches(Dataset[Tensor]):
         return Labelled(images, self.domain.labels.values[draw.indices])
 
 
-def steps_per_epoch(problem: Problem) -> int:
+def steps_per_epoch(problem: Problem, processes: int = 1) -> int:
     """Full batches of the domain that has fewest, or what the recipe fixes.
 
     Raises:
         DataError: a domain is smaller than a batch.
+        OptionError: the processes cannot share a batch evenly.
     """
+    if problem.recipe.batch_size % processes:
+        raise OptionError(
+            f"Expected a batch size that {processes} processes can share evenly, but got {problem.recipe.batch_size}. "
+            f"Use `--batch-size {problem.recipe.batch_size // processes * processes or processes}`."
+        )
     for domain in problem.domains:
         if len(domain.samples) < problem.recipe.batch_size:
             raise DataError(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any, cast
 
 import torch
@@ -38,5 +39,13 @@ def save_checkpoint(path: Path, state: dict[str, Any]) -> None:
 
 
 def load_checkpoint(path: Path) -> dict[str, Any]:
-    """Read what `save_checkpoint` wrote; no code in the file is run."""
-    return cast("dict[str, Any]", torch.load(path, map_location="cpu", weights_only=True))
+    """Read what `save_checkpoint` wrote; no code in the file is run.
+
+    Raises:
+        RunFolderError: the file is damaged.
+    """
+    try:
+        return cast("dict[str, Any]", torch.load(path, map_location="cpu", weights_only=True))
+    except (OSError, RuntimeError, EOFError, UnpicklingError) as error:
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise RunFolderError(f"The checkpoint {path} is damaged: {reason}. Start anew with `--overwrite`.") from error

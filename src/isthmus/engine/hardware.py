@@ -63,6 +63,8 @@ class Hardware:
             )
         except Exception as error:  # Fabric's refusals are of many types
             raise OptionError(f"Lightning Fabric refuses these options: {error}") from error
+        if self.precision == "16-mixed" and fabric.device.type == "cpu":
+            raise OptionError("Expected a GPU for `precision` 16-mixed, but got a CPU. Use `--precision bf16-mixed`.")
         fabric.launch()
         return fabric
 

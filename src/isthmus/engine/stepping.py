@@ -91,9 +91,7 @@ class Stepper:
         for position, (losses, names) in enumerate(passes.items()):
             loss = sum((update.objectives[i].loss for i in losses[1:]), update.objectives[losses[0]].loss)
             parameters = [p for name in names for p in self.parameters[name]]
-            torch.autograd.backward(
-                self.scaler.scale(loss), inputs=parameters, retain_graph=position + 1 < len(passes)
-            )
+            torch.autograd.backward(self.scaler.scale(loss), inputs=parameters, retain_graph=position + 1 < len(passes))
 
     def _average(self, gradients: list[Tensor]) -> None:
         # One message for all: the gradients of an update travel as one flat buffer.

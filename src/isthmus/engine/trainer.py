@@ -15,7 +15,7 @@ from isthmus.data.batches import Layout
 from isthmus.data.loaders import Share, batches, mix, steps_per_epoch
 from isthmus.data.problems import Problem
 from isthmus.engine.stepping import Stepper
-from isthmus.errors import DivergenceError, OptionError
+from isthmus.errors import DivergenceError
 from isthmus.methods.base import Method, Stage
 from isthmus.nn.batch_norm import synchronise_batch_norm
 from isthmus.progress import progress_bar
@@ -52,13 +52,8 @@ class Trainer:
         self.title = title
         self.epoch = 0
         self.seconds = 0.0
-        self.steps_per_epoch = steps_per_epoch(problem)
+        self.steps_per_epoch = steps_per_epoch(problem, fabric.world_size)
         self.steps = self.steps_per_epoch * problem.recipe.epochs
-        if problem.recipe.batch_size % fabric.world_size:
-            raise OptionError(
-                f"Expected a batch size that {fabric.world_size} processes can share evenly, "
-                f"but got {problem.recipe.batch_size}."
-            )
         if fabric.world_size > 1:
             synchronise_batch_norm(method)
         double = fabric.strategy.precision.precision == "64-true"

@@ -96,7 +96,7 @@ def compare(
         "precision": hardware.precision,
     }
     fabric = hardware.fabric()
-    check_startable(methods, problem)
+    check_startable(methods, problem, fabric.world_size)
     if fabric.is_global_zero:
         open_folder(folder, config, resume=resume, overwrite=overwrite)
     fabric.barrier()

@@ -94,7 +94,7 @@ def fit(
     folder = Path(out) if out else Path("isthmus-out", "fit", slug(problem.name), f"{slug(method)}-seed{seed}")
     job = Job(method, problem, seed, select_by, folder)
     fabric = hardware.fabric()
-    check_startable([method], problem)
+    check_startable([method], problem, fabric.world_size)
     run = Run(folder, job.run(fabric, hardware, resume=resume, overwrite=overwrite))
     if fabric.is_global_zero:
         write_results(folder, problem, [run.result])
@@ -135,14 +135,14 @@ def check_setting(methods: Iterable[str], setting: str) -> None:
             )
 
 
-def check_startable(methods: Iterable[str], problem: Problem) -> None:
+def check_startable(methods: Iterable[str], problem: Problem, processes: int) -> None:
     """Build everything once, so that a later method's option fails before an earlier one is trained or a folder made.
 
     Raises:
-        OptionError: an option or a name of a method or of the backbone.
+        OptionError: an option or a name of a method or of the backbone, or a batch that processes cannot share.
         DataError: a domain smaller than a batch.
     """
-    steps_per_epoch(problem)
+    steps_per_epoch(problem, processes)
     with torch.random.fork_rng(devices=()):
         backbone = build_backbone(problem.backbone, problem.input.shape, batch_norm=problem.recipe.batch_norm)
         for name in methods:

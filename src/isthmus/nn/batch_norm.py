@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
-from torch.distributed.nn.functional import all_reduce
 from torch.nn.modules.batchnorm import _BatchNorm
 
 BatchNormPolicy = Literal["separate", "joint", "frozen"]
@@ -21,6 +20,27 @@ BatchNormPolicy = Literal["separate", "joint", "frozen"]
 def batch_norms(module: nn.Module) -> list[_BatchNorm]:
     """All batch-normalisation layers inside `module`."""
     return [layer for layer in module.modules() if isinstance(layer, _BatchNorm)]
+
+
+class _SumOverProcesses(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, part: Tensor) -> Tensor:
+        total = part.clone()
+        torch.distributed.all_reduce(total)
+        return total
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Any) -> Tensor:
+        # The sum enters every process's loss, so that a part's gradient is the sum of all processes' gradients.
+        total: Tensor = gradients[0].clone()
+        torch.distributed.all_reduce(total)
+        return total
+
+
+def sum_over_processes(part: Tensor) -> Tensor:
+    """The sum of every process's `part`, through which gradients flow back to all of them."""
+    total: Tensor = _SumOverProcesses.apply(part)
+    return total
 
 
 class SynchronisedBatchNorm(_BatchNorm):
@@ -43,9 +63,9 @@ class SynchronisedBatchNorm(_BatchNorm):
         world = torch.distributed.get_world_size()
         count = input.numel() // input.shape[1] * world
         values = input.float() if input.dtype in (torch.float16, torch.bfloat16) else input
-        mean = all_reduce(values.mean(dims)) / world
+        mean = sum_over_processes(values.mean(dims)) / world
         centred = values - mean.view(shape)
-        variance = all_reduce(centred.square().mean(dims)) / world
+        variance = sum_over_processes(centred.square().mean(dims)) / world
         self._follow(mean.detach(), variance.detach() * (count / (count - 1)))
         normalised: Tensor = centred * (variance + self.eps).rsqrt().view(shape)
         if self.affine:

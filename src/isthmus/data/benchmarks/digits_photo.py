@@ -25,9 +25,9 @@ from isthmus.data.tasks import Classification, Labels
 
 SIZE = 20
 """Side of an image, in pixels; the digits have 8."""
-BACKGROUND = 0.5
+BACKGROUND = 0.35
 """Share of its brightness that a photograph keeps. This and the next were chosen on the validation split."""
-DARKEST = 0.3
+DARKEST = 0.2
 """Least brightness of a digit's colour, in each channel."""
 SPLITS = {"source": 700, "target": 600, "validation": 197, "exam": 300}
 RENDERINGS = 4
