@@ -7,7 +7,7 @@ import json as json_module
 import sys
 from collections.abc import Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -66,18 +66,39 @@ class Folders:
         )
 
 
+@dataclass(frozen=True)
+class Training:
+    """Training and its output.
+
+    Attributes:
+        out: output folder; by default one below isthmus-out, named after the problem.
+        backbone: `digits`, `svhn`, `signs`, `mlp` or any timm model; the problem's own by default.
+        select_by: label-free score that picks the `selected` epoch: `information_maximisation` or `entropy`.
+        data_root: where benchmark data lies; by default `ISTHMUS_DATA`, else ~/.cache/isthmus.
+        resume: continue what was killed, exactly.
+        overwrite: replace what is in the output folder.
+        json: print the content of results.json.
+    """
+
+    out: Path | None = None
+    backbone: str | None = None
+    select_by: str = "information_maximisation"
+    data_root: Path | None = None
+    resume: bool = False
+    overwrite: bool = False
+    json: bool = False
+
+    def arguments(self) -> dict[str, Any]:
+        """What `isthmus.compare` and `isthmus.fit` take of this."""
+        return {name: getattr(self, name) for name in ("out", "backbone", "select_by", "resume", "overwrite")}
+
+
 def compare(
     problem: str | None = None,
     *,
     methods: list[str] = ["source_only", "dann", "symnets"],  # noqa: B006  (read only; the help shows it)
     seeds: int = 1,
-    out: Path | None = None,
-    backbone: str | None = None,
-    select_by: str = "information_maximisation",
-    data_root: Path | None = None,
-    resume: bool = False,
-    overwrite: bool = False,
-    json: bool = False,
+    training: Training,
     folders: Folders,
     recipe: Changes[Recipe],
     hardware: Hardware,
@@ -88,33 +109,16 @@ def compare(
         problem: built-in problem (`isthmus problems` lists them); `digits-photo`, which needs no files, by default.
         methods: names of methods (`isthmus methods` lists them), with options after a colon (`dann:hidden=512`).
         seeds: number of runs of each method.
-        out: output folder; by default isthmus-out/PROBLEM.
-        backbone: `digits`, `svhn`, `signs`, `mlp` or any timm model; the problem's own by default.
-        select_by: label-free score that picks the `selected` epoch: `information_maximisation` or `entropy`.
-        data_root: where benchmark data lies; by default `ISTHMUS_DATA`, else ~/.cache/isthmus.
-        resume: continue a killed comparison exactly.
-        overwrite: replace what is in the output folder.
-        json: print the content of results.json.
+        training: what all training commands take.
         folders: images of your own, instead of a built-in problem.
         recipe: changes of the problem's recipe.
         hardware: devices, processes and precision.
     """
-    from isthmus.experiments import compare as run_comparison
+    from isthmus import experiments
 
-    chosen, changed = _problem(problem, folders, data_root, backbone, recipe, methods)
-    comparison = run_comparison(
-        methods,
-        chosen,
-        seeds=seeds,
-        out=out,
-        recipe=changed,
-        backbone=backbone,
-        select_by=select_by,
-        hardware=hardware,
-        resume=resume,
-        overwrite=overwrite,
-    )
-    _show(comparison.folder, json)
+    chosen = _problem(problem, folders, training, recipe, methods)
+    comparison = experiments.compare(methods, chosen, seeds=seeds, hardware=hardware, **training.arguments())
+    _show(comparison.folder, training.json)
 
 
 def fit(
@@ -122,13 +126,7 @@ def fit(
     problem: str | None = None,
     *,
     seed: int = 0,
-    out: Path | None = None,
-    backbone: str | None = None,
-    select_by: str = "information_maximisation",
-    data_root: Path | None = None,
-    resume: bool = False,
-    overwrite: bool = False,
-    json: bool = False,
+    training: Training,
     folders: Folders,
     recipe: Changes[Recipe],
     hardware: Hardware,
@@ -139,33 +137,16 @@ def fit(
         method: name of a method (`isthmus methods` lists them), with options after a colon (`dann:hidden=512`).
         problem: built-in problem (`isthmus problems` lists them); `digits-photo`, which needs no files, by default.
         seed: of initialisation, shuffles, augmentation and dropout.
-        out: output folder; by default isthmus-out/fit/PROBLEM/METHOD-seedN.
-        backbone: `digits`, `svhn`, `signs`, `mlp` or any timm model; the problem's own by default.
-        select_by: label-free score that picks the `selected` epoch: `information_maximisation` or `entropy`.
-        data_root: where benchmark data lies; by default `ISTHMUS_DATA`, else ~/.cache/isthmus.
-        resume: continue a killed run exactly.
-        overwrite: replace what is in the output folder.
-        json: print the content of results.json.
+        training: what all training commands take.
         folders: images of your own, instead of a built-in problem.
         recipe: changes of the problem's recipe.
         hardware: devices, processes and precision.
     """
-    from isthmus.experiments import fit as run_fit
+    from isthmus import experiments
 
-    chosen, changed = _problem(problem, folders, data_root, backbone, recipe, [method])
-    run = run_fit(
-        method,
-        chosen,
-        seed=seed,
-        out=out,
-        recipe=changed,
-        backbone=backbone,
-        select_by=select_by,
-        hardware=hardware,
-        resume=resume,
-        overwrite=overwrite,
-    )
-    _show(run.folder, json)
+    chosen = _problem(problem, folders, training, recipe, [method])
+    run = experiments.fit(method, chosen, seed=seed, hardware=hardware, **training.arguments())
+    _show(run.folder, training.json)
 
 
 def evaluate(
@@ -277,30 +258,26 @@ def problems(*, json: bool = False) -> None:
 
 
 def _problem(
-    name: str | None,
-    folders: Folders,
-    data_root: Path | None,
-    backbone: str | None,
-    recipe: Changes[Recipe],
-    methods: Sequence[str],
-) -> tuple[Problem, Recipe]:
-    """The problem that the flags describe, and its recipe with what they change."""
+    name: str | None, folders: Folders, training: Training, recipe: Changes[Recipe], methods: Sequence[str]
+) -> Problem:
+    """The problem that the flags describe, with the recipe that they change."""
     from isthmus.experiments.run import check_setting
 
-    if name is not None and folders.given():
-        raise OptionError(
-            f"Expected a problem's name or flags for images of your own, but got both (`{name}`). "
-            f"`--source`, `--target`, `--exam`, `--image-size` and `--on-bad-image` are for your own images."
-        )
     if folders.given():
+        if name is not None:
+            raise OptionError(
+                f"Expected a problem's name or flags for images of your own, but got both (`{name}`). "
+                f"`--source`, `--target`, `--exam`, `--image-size` and `--on-bad-image` are for your own images."
+            )
         check_setting(methods, "unsupervised")
-        problem = folders.problem(backbone)
+        problem = folders.problem(training.backbone)
     else:
         from isthmus.data.benchmarks import load_problem, setting_of
 
-        check_setting(methods, setting_of(name or DEFAULT_PROBLEM))
-        problem = load_problem(name or DEFAULT_PROBLEM, data_root)
-    return problem, recipe.over(problem.recipe)
+        name = name or DEFAULT_PROBLEM
+        check_setting(methods, setting_of(name))
+        problem = load_problem(name, training.data_root)
+    return replace(problem, recipe=recipe.over(problem.recipe))
 
 
 def _show(folder: Path, json: bool) -> None:
