@@ -45,10 +45,10 @@ def test_reversal_is_identity_forward_and_negation_backward(strength: float) -> 
 
 
 def test_schedules_take_the_papers_values() -> None:
-    assert ramp(0) == 0
-    assert ramp(1) == pytest.approx(math.tanh(5))  # 2/(1 + e^−10) − 1
-    assert annealing(0) == 1
-    assert annealing(1) == pytest.approx(11**-0.75)
+    assert ramp(0.0) == 0
+    assert ramp(1.0) == pytest.approx(math.tanh(5))  # 2/(1 + e^−10) − 1
+    assert annealing(0.0) == 1
+    assert annealing(1.0) == pytest.approx(11**-0.75)
     steps = [k / 10 for k in range(11)]
     assert sorted(map(ramp, steps)) == [ramp(p) for p in steps]
     assert sorted(map(annealing, steps), reverse=True) == [annealing(p) for p in steps]

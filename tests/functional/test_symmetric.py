@@ -9,6 +9,7 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from jaxtyping import TypeCheckError
 from torch import Tensor
 
 from isthmus.functional import symmetric
@@ -119,3 +120,9 @@ def test_confusion_is_least_where_the_halves_are_equal(seed: int, shift: float) 
     balanced = symmetric.domain_confusion(torch.cat([source, source], 1))
     assert symmetric.domain_confusion(torch.cat([source, source + shift], 1)) >= balanced - 1e-12
     assert balanced.item() == pytest.approx(math.log(2))
+
+
+def test_shapes_are_checked() -> None:
+    """Tests run with the annotations' shapes enforced; labels of another batch are one such mistake."""
+    with pytest.raises(TypeCheckError):
+        symmetric.category_confusion(torch.zeros(5, 6), torch.zeros(4, dtype=torch.long))

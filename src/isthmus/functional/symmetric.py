@@ -15,13 +15,13 @@ from torch import Tensor
 from torch.nn.functional import cross_entropy
 
 
-def halves(logits: Float[Tensor, "batch 2*classes"]) -> tuple[Tensor, Tensor]:
+def halves(logits: Float[Tensor, "batch two_k"]) -> tuple[Tensor, Tensor]:
     """The source classifier's logits and the target classifier's, (batch, K) each."""
     source, target = logits.chunk(2, dim=1)
     return source, target
 
 
-def domain_log_probabilities(logits: Float[Tensor, "batch 2*classes"]) -> tuple[Tensor, Tensor]:
+def domain_log_probabilities(logits: Float[Tensor, "batch two_k"]) -> tuple[Tensor, Tensor]:
     r"""$\log \sum_{k \le K} p^{st}_k$ and $\log \sum_{k > K} p^{st}_k$, (batch,) each.
 
     >>> import torch
@@ -34,7 +34,7 @@ def domain_log_probabilities(logits: Float[Tensor, "batch 2*classes"]) -> tuple[
     return source.logsumexp(dim=1) - total, target.logsumexp(dim=1) - total
 
 
-def task(logits_s: Float[Tensor, "batch 2*classes"], labels: Int[Tensor, "batch"]) -> Float[Tensor, ""]:
+def task(logits_s: Float[Tensor, "batch two_k"], labels: Int[Tensor, "batch"]) -> Float[Tensor, ""]:
     r"""(5) + (6): both classifiers learn the source labels.
 
     $$-\frac{1}{n_s} \sum_i \log p^s_{y_i}(x^s_i) - \frac{1}{n_s} \sum_i \log p^t_{y_i}(x^s_i)$$
@@ -44,7 +44,7 @@ def task(logits_s: Float[Tensor, "batch 2*classes"], labels: Int[Tensor, "batch"
 
 
 def domain_discrimination(
-    logits_s: Float[Tensor, "source 2*classes"], logits_t: Float[Tensor, "target 2*classes"]
+    logits_s: Float[Tensor, "source two_k"], logits_t: Float[Tensor, "target two_k"]
 ) -> Float[Tensor, ""]:
     r"""(7): each domain's images belong to its own classifier's half.
 
@@ -55,7 +55,7 @@ def domain_discrimination(
     return -target_half_t.mean() - source_half_s.mean()
 
 
-def category_confusion(logits_s: Float[Tensor, "batch 2*classes"], labels: Int[Tensor, "batch"]) -> Float[Tensor, ""]:
+def category_confusion(logits_s: Float[Tensor, "batch two_k"], labels: Int[Tensor, "batch"]) -> Float[Tensor, ""]:
     r"""(8): a source image belongs equally to its class in both halves.
 
     $$-\frac{1}{2 n_s} \sum_i \log p^{st}_{y_i+K}(x^s_i) - \frac{1}{2 n_s} \sum_i \log p^{st}_{y_i}(x^s_i)$$
@@ -64,7 +64,7 @@ def category_confusion(logits_s: Float[Tensor, "batch 2*classes"], labels: Int[T
     return (cross_entropy(logits_s, labels + classes) + cross_entropy(logits_s, labels)) / 2
 
 
-def domain_confusion(logits_t: Float[Tensor, "batch 2*classes"]) -> Float[Tensor, ""]:
+def domain_confusion(logits_t: Float[Tensor, "batch two_k"]) -> Float[Tensor, ""]:
     r"""(9): a target image belongs equally to both halves.
 
     $$-\frac{1}{2 n_t} \sum_j \log \sum_k p^{st}_{k+K}(x^t_j) - \frac{1}{2 n_t} \sum_j \log \sum_k p^{st}_k(x^t_j)$$
@@ -73,7 +73,7 @@ def domain_confusion(logits_t: Float[Tensor, "batch 2*classes"]) -> Float[Tensor
     return -(target_half.mean() + source_half.mean()) / 2
 
 
-def paired_entropy(logits_t: Float[Tensor, "batch 2*classes"]) -> Float[Tensor, ""]:
+def paired_entropy(logits_t: Float[Tensor, "batch two_k"]) -> Float[Tensor, ""]:
     r"""(10): entropy over classes, the two neurons of a class taken together.
 
     $$-\frac{1}{n_t} \sum_j \sum_k q_k \log q_k, \qquad q_k = p^{st}_k(x^t_j) + p^{st}_{k+K}(x^t_j)$$

@@ -26,7 +26,7 @@ class SymmetricClassifier(nn.Module):
         self.source = nn.Linear(in_features, num_classes)
         self.target = nn.Linear(in_features, num_classes)
 
-    def forward(self, features: Float[Tensor, "batch features"]) -> Float[Tensor, "batch 2*classes"]:
+    def forward(self, features: Float[Tensor, "batch features"]) -> Float[Tensor, "batch two_k"]:
         return torch.cat([self.source(features), self.target(features)], dim=1)
 
 

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00")
 DASHES = ("-", "--", ":")
 INK, GREY, RULE = "#1f2933", "#7b8794", "#e4e7eb"
+SPAN = 10.0
+"""Least range of the score plot, in points."""
 WIDTH = 10.6
 
 Histories = dict[str, list[list[EpochRow]]]
@@ -59,6 +61,9 @@ def score_plot(results: Results, styles: dict[str, Style]) -> str:
                 axes.errorbar(100 * value["mean"], y + offset, xerr=error, linestyle="none", capsize=3, **look)
     axes.set_yticks(range(len(rows)), [_short(row["method"]) for row in rows])
     axes.set_ylim(len(rows) - 0.5, -0.5)
+    low, high = axes.get_xlim()
+    if high - low < SPAN:  # so that two points of difference do not look like twenty
+        axes.set_xlim((low + high - SPAN) / 2, (low + high + SPAN) / 2)
     axes.grid(False)
     axes.grid(axis="x", color=RULE)
     axes.set_xlabel(f"{results['runs'][0]['metric']} in percent")
