@@ -87,9 +87,11 @@ def test_engine_step_equals_a_hand_written_loop(method_name: str, batch_norm: st
                     (part,) = torch.autograd.grad(objective.loss, parameter, retain_graph=True, allow_unused=True)
                     if part is not None:
                         steps[parameter] = steps.get(parameter, torch.zeros_like(parameter)) + part
+        rates = by_hand.learning_rates(0.1, 1.0)
+        owners = {parameter: name for name, group in groups.items() for parameter in group.parameters()}
         with torch.no_grad():
             for parameter, gradient in steps.items():
-                parameter -= 0.1 * gradient
+                parameter -= rates[owners[parameter]] * gradient
 
     for (name, got), (_, expected) in zip(engine.state_dict().items(), by_hand.state_dict().items()):
         torch.testing.assert_close(got, expected, rtol=1e-8, atol=1e-10, msg=lambda m, name=name: f"{name}: {m}")

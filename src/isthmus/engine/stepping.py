@@ -33,8 +33,7 @@ class Stepper:
         self.parameters = {
             name: list(group.parameters()) for name, group in method.groups().items() if name not in set(frozen)
         }
-        factor = recipe.backbone_lr_factor if method.backbone.pretrained else 1.0
-        self.lrs = {name: recipe.lr * (factor if name == "backbone" else 1.0) for name in self.parameters}
+        self.lrs = method.learning_rates(recipe.lr, recipe.backbone_lr_factor)
         self.optimizers = {
             name: make_optimizer(recipe, parameters, self.lrs[name])
             for name, parameters in self.parameters.items()

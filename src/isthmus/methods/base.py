@@ -86,6 +86,13 @@ class Method(nn.Module, ABC, Generic[BatchT]):
         """The groups of parameters by name: the method's direct submodules."""
         return dict(self.named_children())
 
+    def learning_rates(self, lr: float, backbone_factor: float) -> dict[str, float]:
+        """The learning rate of each group at the start: `lr`, but `backbone_factor * lr` for a pretrained backbone."""
+        rates = dict.fromkeys(self.groups(), lr)
+        if self.backbone.pretrained:
+            rates["backbone"] = backbone_factor * lr
+        return rates
+
     def stages(self) -> tuple[Stage[BatchT], ...]:
         """The parts of training; one by default."""
         return (Stage("train", self.steps),)

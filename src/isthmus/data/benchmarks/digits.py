@@ -74,7 +74,7 @@ def draw(data: LabelledImages, number: int) -> LabelledImages:
 
 
 def recipe(epochs: int) -> Recipe:
-    """SGD as DFA trains on digits, its rate annealed as DANN and SymNets do; shorter than the papers' 200 to 400 epochs.
+    """SGD as DFA trains on digits, its rate annealed as in DANN; fewer epochs than the papers' 200 to 400.
 
     The larger the problem, the fewer epochs it needs.
     """

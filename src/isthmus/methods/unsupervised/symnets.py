@@ -32,16 +32,24 @@ class SymNets(Method[UnsupervisedBatch]):
         backbone: G.
         num_classes: K.
         gamma: how fast $\lambda$ rises.
+        classifier_lr_ratio: learning rate of the classifiers over that of G.
     """
 
     setting = Setting.UNSUPERVISED
 
-    def __init__(self, backbone: Backbone, num_classes: int, *, gamma: float = 10.0) -> None:
+    def __init__(
+        self, backbone: Backbone, num_classes: int, *, gamma: float = 10.0, classifier_lr_ratio: float = 10.0
+    ) -> None:
         super().__init__()
-        positive(gamma=gamma)
+        positive(gamma=gamma, classifier_lr_ratio=classifier_lr_ratio)
         self.backbone = WithNeck(backbone)
         self.head = SymmetricClassifier(self.backbone.out_features, num_classes)
         self.gamma = gamma
+        self.classifier_lr_ratio = classifier_lr_ratio
+
+    def learning_rates(self, lr: float, backbone_factor: float) -> dict[str, float]:
+        rates = super().learning_rates(lr, backbone_factor)
+        return rates | {"head": self.classifier_lr_ratio * rates["backbone"]}
 
     def steps(self, batch: UnsupervisedBatch, progress: float) -> Iterator[Update]:
         trade_off = ramp(progress, gamma=self.gamma)
