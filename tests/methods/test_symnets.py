@@ -8,14 +8,13 @@ from isthmus.methods import build_method
 from isthmus.nn.backbones import MLPBackbone
 
 
-@pytest.mark.parametrize(
-    ("pretrained", "expected"), [(True, {"backbone": 0.001, "head": 0.01}), (False, {"backbone": 0.01, "head": 0.1})]
-)
-def test_classifiers_learn_ten_times_faster_than_the_features(pretrained: bool, expected: dict[str, float]) -> None:
-    """Section 4.1: "the learning rate of the classifier is 10 times that of the feature extractor", at 0.01 and 0.001."""
+@pytest.mark.parametrize(("pretrained", "of_features", "of_classifiers"), [(True, 0.001, 0.01), (False, 0.01, 0.1)])
+def test_classifiers_learn_ten_times_faster(pretrained: bool, of_features: float, of_classifiers: float) -> None:
+    """Section 4.1: the classifier's rate is ten times that of the features, 0.01 and 0.001 when fine-tuning."""
     backbone = MLPBackbone(4)
     backbone.pretrained = pretrained
-    assert build_method("symnets", backbone, 3).learning_rates(0.01, 0.1) == pytest.approx(expected)
+    rates = build_method("symnets", backbone, 3).learning_rates(0.01, 0.1)
+    assert rates == pytest.approx({"backbone": of_features, "head": of_classifiers})
 
 
 def test_the_target_classifier_gives_the_result() -> None:
