@@ -41,12 +41,23 @@ class RenderedDigits:
 
     Args:
         digits: (n, 8, 8) in [0, 1].
-        photographs: (height, width, 3) in [0, 1] each, all of one size; none for a black background.
+        photographs: (photographs, height, width, 3) in [0, 1]; None for white digits on black.
+        background: share of its brightness that a photograph keeps.
+        darkest: least brightness of a digit's colour, in each channel.
     """
 
-    def __init__(self, digits: Tensor, photographs: Tensor | None = None) -> None:
+    def __init__(
+        self,
+        digits: Tensor,
+        photographs: Tensor | None = None,
+        *,
+        background: float = BACKGROUND,
+        darkest: float = DARKEST,
+    ) -> None:
         self.digits = digits
         self.photographs = photographs
+        self.background = background
+        self.darkest = darkest
 
     def __len__(self) -> int:
         return len(self.digits)
@@ -56,18 +67,26 @@ class RenderedDigits:
         strokes = _jitter(self.digits[indices], generator)[:, None].expand(-1, 3, -1, -1)
         images = strokes
         if self.photographs is not None:
-            colours = DARKEST + (1 - DARKEST) * torch.rand(len(indices), 3, 1, 1, generator=generator)
-            background = BACKGROUND * _patches(self.photographs, len(indices), generator)
+            colours = self.darkest + (1 - self.darkest) * torch.rand(len(indices), 3, 1, 1, generator=generator)
+            background = self.background * _patches(self.photographs, len(indices), generator)
             images = (background - colours * strokes).abs()
         return images.mul(255).round().to(torch.uint8)
 
 
-def digits_photo(data_root: Path | None = None, *, measured_on: Literal["exam", "validation"] = "exam") -> Problem:
+def digits_photo(
+    data_root: Path | None = None,
+    *,
+    measured_on: Literal["exam", "validation"] = "exam",
+    background: float = BACKGROUND,
+    darkest: float = DARKEST,
+) -> Problem:
     """The problem; `measured_on="validation"` is for choosing settings without looking at the exam.
 
     Args:
         data_root: not used, everything comes with scikit-learn.
         measured_on: the split that scores are taken on.
+        background: share of its brightness that a photograph keeps.
+        darkest: least brightness of a digit's colour, in each channel.
     """
     from sklearn.datasets import load_digits, load_sample_images
 
@@ -82,13 +101,14 @@ def digits_photo(data_root: Path | None = None, *, measured_on: Literal["exam", 
     task = Classification(tuple(str(digit) for digit in range(10)))
 
     measured = parts[measured_on].repeat(RENDERINGS)
-    rendered = RenderedDigits(digits[measured], photographs[:, :, border:])
+    look = {"background": background, "darkest": darkest}
+    rendered = RenderedDigits(digits[measured], photographs[:, :, border:], **look)
     exam = rendered.read(torch.arange(len(measured)), torch.Generator().manual_seed(1))
     return Problem(
         name="digits-photo" if measured_on == "exam" else f"digits-photo:{measured_on}",
         domains=(
             Domain("digits", RenderedDigits(digits[parts["source"]]), Labels(task, labels[parts["source"]])),
-            Domain("photo", RenderedDigits(digits[parts["target"]], photographs[:, :, :border])),
+            Domain("photo", RenderedDigits(digits[parts["target"]], photographs[:, :, :border], **look)),
         ),
         input=ImageInput.plain(3, SIZE),
         backbone="digits:dropout=0.1",
