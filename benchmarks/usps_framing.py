@@ -1,7 +1,7 @@
 """How much of the gap from MNIST to USPS is the frame: models of a comparison, measured on USPS digits made smaller.
 
-A USPS digit fills its image, an MNIST digit leaves a margin of four pixels. Here the exam's digits are shrunk and framed
-in black, and the models that were trained on the plain images are measured again.
+A USPS digit fills its image, an MNIST digit leaves a margin of four pixels. Here the exam's digits are shrunk, framed
+in black, and measured again by the models that were trained on the plain images.
 
     python benchmarks/usps_framing.py OUT --data-root DIR     (OUT: folder of `isthmus compare mnist-usps --out OUT`)
 """
