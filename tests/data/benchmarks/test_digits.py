@@ -164,7 +164,7 @@ def test_mnist_usps_is_resized_bilinearly_and_has_no_target_labels(tmp_path: Pat
     assert problem.exam.labels.values.tolist() == [index % 10 for index in range(20)]
     recipe = digits.usps_mnist(tmp_path).recipe
     assert (recipe.batch_size, recipe.optimizer, recipe.lr, recipe.weight_decay) == (128, "sgd", 0.02, 5e-4)
-    assert (recipe.schedule, recipe.weight_decay, recipe.backbone_lr_factor) == ("constant", 5e-4, 1.0)
+    assert (recipe.schedule, recipe.epochs) == ("annealed", 60)
 
 
 def test_no_digit_of_mnist_m_is_in_the_source(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
