@@ -12,7 +12,7 @@ from isthmus.engine.hardware import Hardware
 from isthmus.errors import OptionError
 from isthmus.experiments.folders import open_folder
 from isthmus.experiments.job import Job
-from isthmus.experiments.results import input_description, problem_description, write_results
+from isthmus.experiments.results import conditions, write_results
 from isthmus.experiments.run import check_startable, resolve, slug
 from isthmus.report.results import Results, RunRecord, read_results
 from isthmus.selection.scores import get_score
@@ -90,10 +90,7 @@ def compare(
         "methods": list(methods),
         "seeds": seeds,
         "first_seed": first_seed,
-        "problem": problem_description(problem),
-        "input": input_description(problem),
-        "select_by": select_by,
-        "precision": hardware.precision,
+        **conditions(problem, select_by, hardware),
     }
     fabric = hardware.fabric()
     check_startable(methods, problem, fabric.world_size)

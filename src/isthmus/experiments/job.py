@@ -19,9 +19,9 @@ from isthmus.evaluation.models import Model
 from isthmus.evaluation.views import Views
 from isthmus.experiments.folders import open_folder, read_json, write_json
 from isthmus.experiments.record import Record
-from isthmus.experiments.results import input_description, problem_description, run_result
+from isthmus.experiments.results import conditions, run_result
 from isthmus.methods import Method, build_method
-from isthmus.nn.backbones import build_backbone
+from isthmus.nn.backbones import Backbone, build_backbone
 from isthmus.report.results import RunRecord
 
 if TYPE_CHECKING:
@@ -57,14 +57,7 @@ class Job:
 
     def config(self, hardware: Hardware) -> dict[str, Any]:
         """What must be the same for a run to be continued, as plain data."""
-        return {
-            "method": self.method,
-            "seed": self.seed,
-            "problem": problem_description(self.problem),
-            "input": input_description(self.problem),
-            "select_by": self.select_by,
-            "precision": hardware.precision,
-        }
+        return {"method": self.method, "seed": self.seed, **conditions(self.problem, self.select_by, hardware)}
 
     def run(self, fabric: Fabric, hardware: Hardware, *, resume: bool = False, overwrite: bool = False) -> RunRecord:
         """Train, examine after epochs, and write the run's folder; with `resume`, a finished run is only read."""
@@ -120,9 +113,7 @@ class Job:
 
     def _method(self) -> Method[Any]:
         torch.manual_seed(self.seed)
-        problem = self.problem
-        backbone = build_backbone(problem.backbone, problem.input.shape, batch_norm=problem.recipe.batch_norm)
-        return build_method(self.method, backbone, problem.task.num_classes)
+        return build_method(self.method, backbone_for(self.problem), self.problem.task.num_classes)
 
     def _write_models(self, method: Method[Any], record: Record, config: dict[str, Any]) -> None:
         network = method.predictor()
@@ -130,6 +121,11 @@ class Job:
         model.save(self.folder / LAST)
         network.load_state_dict(record.selected_weights)
         model.save(self.folder / SELECTED)
+
+
+def backbone_for(problem: Problem) -> Backbone:
+    """A fresh backbone of the problem's kind, for its inputs, under its recipe's batch-norm policy."""
+    return build_backbone(problem.backbone, problem.input.shape, batch_norm=problem.recipe.batch_norm)
 
 
 @contextmanager

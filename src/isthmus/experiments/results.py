@@ -14,6 +14,7 @@ import torch
 
 from isthmus.data.inputs import ImageInput, describe
 from isthmus.data.problems import Problem
+from isthmus.engine.hardware import Hardware
 from isthmus.engine.trainer import Trainer
 from isthmus.experiments.folders import write_json
 from isthmus.experiments.record import Record
@@ -64,6 +65,16 @@ def input_description(problem: Problem) -> dict[str, Any]:
         if isinstance(problem.input, ImageInput)
         else {key: description[key] for key in ("kind", "features")}
     )
+
+
+def conditions(problem: Problem, select_by: str, hardware: Hardware) -> dict[str, Any]:
+    """What must be the same for a run or a comparison to be continued, besides its methods and seeds."""
+    return {
+        "problem": problem_description(problem),
+        "input": input_description(problem),
+        "select_by": select_by,
+        "precision": hardware.precision,
+    }
 
 
 def run_result(

@@ -17,10 +17,9 @@ from isthmus.data.samples import Samples
 from isthmus.engine.hardware import Hardware
 from isthmus.errors import SettingError
 from isthmus.evaluation.models import Model, load_model
-from isthmus.experiments.job import LAST, Job
+from isthmus.experiments.job import LAST, Job, backbone_for
 from isthmus.experiments.results import write_results
 from isthmus.methods.registry import build_method, method_entry
-from isthmus.nn.backbones import build_backbone
 from isthmus.report.results import RunRecord
 from isthmus.selection.scores import get_score
 
@@ -144,7 +143,7 @@ def check_startable(methods: Iterable[str], problem: Problem, processes: int) ->
     """
     steps_per_epoch(problem, processes)
     with torch.random.fork_rng(devices=()):
-        backbone = build_backbone(problem.backbone, problem.input.shape, batch_norm=problem.recipe.batch_norm)
+        backbone = backbone_for(problem)
         for name in methods:
             build_method(name, backbone, problem.task.num_classes)
 
