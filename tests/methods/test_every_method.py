@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -15,7 +16,7 @@ from isthmus.data.loaders import batches
 from isthmus.data.recipes import Recipe
 from isthmus.engine.stepping import Stepper
 from isthmus.engine.trainer import Trainer
-from isthmus.methods import Method, build_method
+from isthmus.methods import Method, Update, build_method
 from isthmus.nn.backbones import build_backbone
 
 PROGRESS = 0.5
@@ -32,6 +33,12 @@ def one_batch() -> UnsupervisedBatch:
     return next(batches(images_problem(), seed=0, start=0, stop=1))
 
 
+def updates(method: Method[Any], batch: UnsupervisedBatch) -> Iterator[Update]:
+    """The updates of a batch in every stage, one stage after the other."""
+    for stage in method.stages():
+        yield from stage.steps(batch, PROGRESS)
+
+
 def gradients(loss: Tensor, method: Method[Any]) -> dict[str, float]:
     """Norm of a loss's gradient on each group."""
     norms = {}
@@ -43,7 +50,7 @@ def gradients(loss: Tensor, method: Method[Any]) -> dict[str, float]:
 
 def test_every_loss_trains_every_group_it_claims(method_name: str) -> None:
     method = build(method_name)
-    for update in method.steps(one_batch(), PROGRESS):
+    for update in updates(method, one_batch()):
         for objective in update.objectives:
             norms = gradients(objective.loss, method)
             assert set(objective.on) <= set(norms)
@@ -52,17 +59,20 @@ def test_every_loss_trains_every_group_it_claims(method_name: str) -> None:
 
 def test_every_logged_loss_reaches_some_parameter(method_name: str) -> None:
     method = build(method_name)
-    for update in method.steps(one_batch(), PROGRESS):
+    for update in updates(method, one_batch()):
         assert update.log
         for name, loss in update.log.items():
             assert sum(gradients(loss, method).values()) > 1e-7, name
 
 
 def test_every_parameter_is_trained_by_some_update(method_name: str) -> None:
+    """Or its group is frozen in every stage: a copy that only follows another network."""
     method = build(method_name)
-    trained = {name for update in method.steps(one_batch(), PROGRESS) for name in update.groups}
+    never = set.intersection(*(set(stage.frozen) for stage in method.stages()))
+    trained = {name for update in updates(method, one_batch()) for name in update.groups}
     owners = {id(p): name for name, group in method.groups().items() for p in group.parameters()}
-    assert {owners[id(p)] for p in method.parameters()} <= trained
+    assert {owners[id(p)] for p in method.parameters()} - never <= trained
+    assert never <= set(method.groups())
 
 
 @pytest.mark.parametrize("batch_norm", ["separate", "joint", "frozen"])
@@ -74,12 +84,12 @@ def test_engine_step_equals_a_hand_written_loop(method_name: str, batch_norm: st
     stepper = Stepper(engine, (), recipe, Fabric(accelerator="cpu", devices=1))
     layout = Layout(torch.device("cpu"), torch.float64, channels_last=True)
     engine.to(memory_format=torch.channels_last).train()
-    for update in engine.steps(batch.to(layout), PROGRESS):
+    for update in updates(engine, batch.to(layout)):
         stepper.step(update)
 
     by_hand.train()
     groups = by_hand.groups()
-    for update in by_hand.steps(batch, PROGRESS):
+    for update in updates(by_hand, batch):
         steps: dict[Tensor, Tensor] = {}
         for objective in update.objectives:
             for name in objective.on:

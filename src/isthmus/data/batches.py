@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from jaxtyping import Int
@@ -45,11 +45,38 @@ class Labelled:
 
 
 @dataclass(frozen=True)
+class Share:
+    """This process's part of every batch: the `rank`-th of `world`."""
+
+    rank: int = 0
+    world: int = 1
+
+
+@dataclass(frozen=True)
 class UnsupervisedBatch:
-    """A labelled source batch and an unlabelled target batch."""
+    """A labelled source batch and an unlabelled target batch.
+
+    Attributes:
+        source: this process's images, with labels.
+        target: this process's images, as many.
+        seed: of what a method draws for this batch, the same in all processes.
+        share: which part of the batch over all processes this is.
+    """
 
     source: Labelled
     target: Unlabelled
+    seed: int = 0
+    share: Share = Share()
 
     def to(self, layout: Layout) -> UnsupervisedBatch:
-        return UnsupervisedBatch(self.source.to(layout), self.target.to(layout))
+        return replace(self, source=self.source.to(layout), target=self.target.to(layout))
+
+    def noise(self, width: int) -> Tensor:
+        """Standard normal vectors (batch, width), one for each target image.
+
+        The same at every call, and the same rows however many processes share the batch.
+        """
+        images = self.target.images
+        random = torch.Generator().manual_seed(self.seed)
+        whole = torch.randn(len(images) * self.share.world, width, generator=random)
+        return whole.tensor_split(self.share.world)[self.share.rank].to(images.device, images.dtype)

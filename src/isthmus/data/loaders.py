@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
-from isthmus.data.batches import Labelled, Unlabelled, UnsupervisedBatch
+from isthmus.data.batches import Labelled, Share, Unlabelled, UnsupervisedBatch
 from isthmus.data.inputs import Input
 from isthmus.data.problems import Domain, Problem
 from isthmus.data.tasks import Setting
@@ -26,14 +26,6 @@ class Draw:
 
     indices: Tensor
     seed: int
-
-
-@dataclass(frozen=True)
-class Share:
-    """This process's part of every batch: the `rank`-th of `world`."""
-
-    rank: int = 0
-    world: int = 1
 
 
 class Draws(Sampler[Draw]):
@@ -123,8 +115,8 @@ def batches(
         )
         for place, domain in enumerate(problem.domains)
     ]
-    for source, target in zip(*streams):
-        yield UnsupervisedBatch(source, target)
+    for step, source, target in zip(range(start, stop), *streams):
+        yield UnsupervisedBatch(source, target, mix(seed, step, 3), share)
 
 
 def mix(*numbers: int) -> int:

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
-from isthmus.data.batches import Layout
-from isthmus.data.loaders import Share, batches, mix, steps_per_epoch
+from isthmus.data.batches import Layout, Share
+from isthmus.data.loaders import batches, mix, steps_per_epoch
 from isthmus.data.problems import Problem
 from isthmus.engine.stepping import Stepper
 from isthmus.errors import DivergenceError

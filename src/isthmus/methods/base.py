@@ -36,16 +36,31 @@ class Update:
         loss: scalar to minimise.
         on: names of the groups it trains; all others are untouched, whatever the loss depends on.
         log: further scalars to record, by name.
+        source: the backbone's features of the source batch, where they were computed for this update: terms that the
+            method takes on join it there.
+        target: likewise of the target batch.
     """
 
-    def __init__(self, loss: Tensor, *, on: tuple[str, ...], log: Mapping[str, Tensor] | None = None) -> None:
+    def __init__(
+        self,
+        loss: Tensor,
+        *,
+        on: tuple[str, ...],
+        log: Mapping[str, Tensor] | None = None,
+        source: Tensor | None = None,
+        target: Tensor | None = None,
+    ) -> None:
         self.objectives: tuple[Objective, ...] = (Objective(loss, on),)
         self.log: dict[str, Tensor] = dict(log or {})
+        self.source = source
+        self.target = target
 
     def __and__(self, other: Update) -> Update:
         joined = Update.__new__(Update)
         joined.objectives = self.objectives + other.objectives
         joined.log = self.log | other.log
+        joined.source = self.source if other.source is None else other.source
+        joined.target = self.target if other.target is None else other.target
         return joined
 
     @property
@@ -75,7 +90,8 @@ class Method(nn.Module, ABC, Generic[BatchT]):
     """Base of all methods.
 
     A method holds its networks as attributes; each attribute is a group of parameters with an optimiser of its own, and
-    updates name the groups they train. Hyper-parameters are keyword-only arguments of `__init__`, with the paper's
+    updates name the groups they train. Two names are fixed: `backbone`, and `head` for all classifiers on its features.
+    Hyper-parameters are keyword-only arguments of `__init__`, with the paper's
     values as defaults: the signature is the configuration.
     """
 

@@ -26,14 +26,14 @@ class MethodEntry:
         setting: the setting it is for.
         summary: one line for the list.
         source: where it was published.
-        load: returns its class.
+        load: returns its class, or a function with the same parameters.
     """
 
     name: str
     setting: str
     summary: str
     source: str
-    load: Callable[[], type[Method[Any]]]
+    load: Callable[[], Callable[..., Method[Any]]]
 
 
 _ENTRIES: dict[str, MethodEntry] = {}
@@ -89,31 +89,40 @@ def _add(entry: MethodEntry) -> None:
 def _built_in(setting: str, name: str, path: str, summary: str, source: str) -> None:
     module, _, attribute = path.partition(":")
 
-    def load() -> type[Method[Any]]:
-        method: type[Method[Any]] = getattr(importlib.import_module(f"isthmus.methods.{setting}.{module}"), attribute)
+    def load() -> Callable[..., Method[Any]]:
+        method: Callable[..., Method[Any]] = getattr(importlib.import_module(f"isthmus.methods.{module}"), attribute)
         return method
 
     _add(MethodEntry(name, setting, summary, source, load))
 
 
-_built_in(
-    "unsupervised",
-    "source_only",
-    "source_only:SourceOnly",
-    "no adaptation: the classifier of the source, applied to the target",
-    "the baseline of every table",
-)
-_built_in(
-    "unsupervised",
-    "dann",
-    "dann:DANN",
-    "domain-adversarial training by gradient reversal",
-    "Ganin et al., JMLR 2016",
-)
-_built_in(
-    "unsupervised",
-    "symnets",
-    "symnets:SymNets",
-    "two symmetric classifiers that tell and confuse the domains, by category",
-    "Zhang et al., CVPR 2019",
-)
+_ZHANG = "Zhang et al., CVPR 2019"
+for _name, _path, _summary, _source in (
+    ("source_only", "source_only:SourceOnly", "no adaptation: what every method must beat", "the tables' baseline"),
+    ("dann", "dann:DANN", "domain-adversarial training by gradient reversal", "Ganin et al., JMLR 2016"),
+    (
+        "symnets",
+        "symnets:SymNets",
+        "two symmetric classifiers that tell and confuse the domains, by category",
+        _ZHANG,
+    ),
+    ("domain_confusion", "domain_confusion:DomainConfusion", "features that a discriminator takes for both", _ZHANG),
+    ("mcd", "mcd:MCD", "two classifiers find where they disagree, features avoid it", "Saito et al., CVPR 2018"),
+    ("hafn", "hafn:HAFN", "feature norms of both domains drawn to one value", "Xu et al., ICCV 2019"),
+    ("safn", "safn:SAFN", "feature norms of both domains enlarged step by step", "Xu et al., ICCV 2019"),
+    ("dan", "dan:DAN", "kernel means of the features matched", "Long et al., ICML 2015"),
+    ("jan", "jan:JAN", "kernel means of features and predictions matched jointly", "Long et al., ICML 2017"),
+    ("adda", "adda:ADDA", "a target network learns to look like the source's", "Tzeng et al., CVPR 2017"),
+    ("cdan", "cdan:CDAN", "adversarial training on features times predictions", "Long et al., NeurIPS 2018"),
+    ("deep_coral", "deep_coral:DeepCORAL", "covariances matched", "Sun and Saenko, ECCV workshops 2016"),
+    ("adabn", "adabn:AdaBN", "batch normalisation by the target's statistics", "Li et al., ICLR workshops 2017"),
+    ("mcc", "mcc:MCC", "less confusion between the target's predicted classes", "Jin et al., ECCV 2020"),
+    ("bnm", "bnm:BNM", "a larger nuclear norm of the target's predictions", "Cui et al., CVPR 2020"),
+):
+    _built_in("unsupervised", _name, f"unsupervised.{_path}", _summary, _source)
+for _name, _summary in (
+    ("dfa_ent", "entropy minimisation, both domains aligned to a Gaussian prior through a tied decoder"),
+    ("dfa_mcd", "mcd, both domains aligned to a Gaussian prior through a tied decoder"),
+    ("dfa_safn", "safn, both domains aligned to a Gaussian prior through a tied decoder"),
+):
+    _built_in("unsupervised", _name, f"combinations:{_name}", _summary, "Wang et al., 2020")

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
+
+from isthmus.nn.processes import sum_over_processes
 
 BatchNormPolicy = Literal["separate", "joint", "frozen"]
 """How batch statistics are taken in training.
@@ -20,27 +22,6 @@ BatchNormPolicy = Literal["separate", "joint", "frozen"]
 def batch_norms(module: nn.Module) -> list[_BatchNorm]:
     """All batch-normalisation layers inside `module`."""
     return [layer for layer in module.modules() if isinstance(layer, _BatchNorm)]
-
-
-class _SumOverProcesses(torch.autograd.Function):
-    @staticmethod
-    def forward(ctx: Any, part: Tensor) -> Tensor:
-        total = part.clone()
-        torch.distributed.all_reduce(total)
-        return total
-
-    @staticmethod
-    def backward(ctx: Any, *gradients: Any) -> Tensor:
-        # The sum enters every process's loss, so that a part's gradient is the sum of all processes' gradients.
-        total: Tensor = gradients[0].clone()
-        torch.distributed.all_reduce(total)
-        return total
-
-
-def sum_over_processes(part: Tensor) -> Tensor:
-    """The sum of every process's `part`, through which gradients flow back to all of them."""
-    total: Tensor = _SumOverProcesses.apply(part)
-    return total
 
 
 class SynchronisedBatchNorm(_BatchNorm):

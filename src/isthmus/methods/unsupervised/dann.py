@@ -71,7 +71,13 @@ class DANN(Method[UnsupervisedBatch]):
             self.discriminator(reverse_gradient(features_s, strength)),
             self.discriminator(reverse_gradient(features_t, strength)),
         )
-        yield Update(task + domain, on=("backbone", "head", "discriminator"), log={"task": task, "domain": domain})
+        yield Update(
+            task + domain,
+            on=("backbone", "head", "discriminator"),
+            log={"task": task, "domain": domain},
+            source=features_s,
+            target=features_t,
+        )
 
     def classifiers(self) -> dict[str, nn.Module]:
         return {"source": self.head}

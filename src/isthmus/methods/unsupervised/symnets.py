@@ -67,6 +67,8 @@ class SymNets(Method[UnsupervisedBatch]):
             category_confusion + trade_off * (domain_confusion + entropy),
             on=("backbone",),
             log={"category_confusion": category_confusion, "domain_confusion": domain_confusion, "entropy": entropy},
+            source=features_s,
+            target=features_t,
         )
         yield classifiers & features
 
