@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import inspect
+import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
@@ -47,6 +48,15 @@ class Name:
     def __str__(self) -> str:
         options = ",".join(f"{key}={value}" for key, value in self.options.items())
         return f"{self.base}:{options}" if options else self.base
+
+
+def joined_names(text: str) -> list[str]:
+    """The names that `+` joins, each with its options.
+
+    >>> joined_names("mcd:generator_steps=2+dfa:alpha=1e+2")
+    ['mcd:generator_steps=2', 'dfa:alpha=1e+2']
+    """
+    return re.split(r"\+(?![0-9])", text)
 
 
 def unknown(kind: str, name: str, known: Iterable[str], listing: str) -> OptionError:

@@ -190,7 +190,8 @@ def test_predict_refuses_what_is_no_image(
 
 def test_lists_are_tables_and_json(isthmus_command: Command) -> None:
     methods = parsed(isthmus_command, "methods", "--json")
-    assert [row["name"] for row in methods] == [entry.name for entry in registry.method_entries()]
+    entries = [*registry.method_entries(), *registry.term_entries()]
+    assert [row["name"] for row in methods] == [entry.name for entry in entries]
     assert all(set(row) == {"name", "setting", "summary", "source"} for row in methods)
     problems = parsed(isthmus_command, "problems", "--json")
     offices = next(row for row in problems if row["name"] == "office31")
@@ -210,6 +211,13 @@ def test_a_method_is_described_with_its_options(isthmus_command: Command) -> Non
     name = out.splitlines()[-1].removeprefix("Defaults: ")
     backbone = isthmus.build_backbone("mlp", (4,))
     assert isinstance(isthmus.build_method(name, backbone, 3), isthmus.Method)
+
+
+def test_a_term_is_described_with_its_options(isthmus_command: Command) -> None:
+    described = parsed(isthmus_command, "methods", "+entropy", "--json")
+    assert described["options"] == {"weight": 0.1, "features_only": False}
+    assert "Defaults: +entropy:weight=0.1,features_only=False" in isthmus_command("methods", "+entropy")[1]
+    assert "did you mean `+entropy`?" in isthmus_command("methods", "+entropi")[2]
 
 
 @pytest.mark.parametrize("command", ["", "compare", "fit", "evaluate", "predict", "methods", "problems"])

@@ -11,7 +11,8 @@ from torch import Tensor
 
 from isthmus.data.batches import Labelled, Unlabelled, UnsupervisedBatch
 from isthmus.data.inputs import ImageInput, VectorInput
-from isthmus.data.loaders import DrawnBatches, Share, batches, steps_per_epoch
+from isthmus.data.batches import Share
+from isthmus.data.loaders import DrawnBatches, batches, steps_per_epoch
 from isthmus.data.problems import Domain, Problem
 from isthmus.data.recipes import Recipe
 from isthmus.data.samples import ArraySamples

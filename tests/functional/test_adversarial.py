@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from torch import Tensor
 
-from isthmus.functional.adversarial import domain_discrimination
+from isthmus.functional.adversarial import domain_confusion, domain_discrimination
 from isthmus.functional.schedules import annealing, ramp
 from isthmus.nn.gradient_reversal import reverse_gradient
 
@@ -32,6 +34,43 @@ def test_gradient_is_the_derivative() -> None:
     random = torch.Generator().manual_seed(0)
     logits = [torch.randn(n, generator=random, dtype=torch.float64, requires_grad=True) for n in (3, 5)]
     assert torch.autograd.gradcheck(domain_discrimination, logits)
+
+
+@given(
+    source=st.lists(st.floats(-20, 20), min_size=1, max_size=6),
+    target=st.lists(st.floats(-20, 20), min_size=1, max_size=6),
+)
+def test_confusion_equals_the_equation(source: list[float], target: list[float]) -> None:
+    """SymNets' (3): over samples and both names of a domain, half the logarithm of the discriminator's probability."""
+
+    def log_d(logit: float) -> float:
+        return -math.log1p(math.exp(-logit))
+
+    expected = 0.0
+    for logits in (source, target):
+        for logit in logits:
+            expected -= (log_d(logit) + log_d(-logit)) / (2 * len(logits))
+    value = domain_confusion(*(torch.tensor(v, dtype=torch.float64) for v in (source, target)))
+    assert value.item() == pytest.approx(expected, abs=1e-9)
+    assert value.item() >= 2 * math.log(2) - 1e-12
+
+
+def test_confusion_pulls_every_logit_to_zero() -> None:
+    """Its derivative is (D − ½) / n on each logit, for both domains alike."""
+    random = torch.Generator().manual_seed(0)
+    logits = [torch.randn(n, generator=random, dtype=torch.float64, requires_grad=True) for n in (3, 5)]
+    assert torch.autograd.gradcheck(domain_confusion, logits)
+    for part, gradient in zip(logits, torch.autograd.grad(domain_confusion(*logits), logits)):
+        torch.testing.assert_close(gradient, (1 / (1 + (-part.detach()).exp()) - 0.5) / len(part))
+
+
+@pytest.mark.parametrize("loss", [domain_discrimination, domain_confusion])
+def test_extreme_logits_stay_finite(loss: Callable[..., Tensor]) -> None:
+    logits = [torch.tensor([1e4, -1e4, 0.0], requires_grad=True) for _ in range(2)]
+    value = loss(*logits)
+    value.backward()
+    assert value.isfinite()
+    assert all(part.grad is not None and part.grad.isfinite().all() for part in logits)
 
 
 @given(strength=st.floats(0, 10))

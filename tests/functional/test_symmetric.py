@@ -22,6 +22,11 @@ def p_st(v: list[float]) -> list[float]:
     return [e / sum(exponents) for e in exponents]
 
 
+def equation_5(v_s: Tensor, y: Tensor) -> float:
+    k = v_s.shape[1] // 2
+    return -sum(math.log(p_st(v[:k])[label]) for v, label in zip(v_s.tolist(), y.tolist())) / len(v_s)
+
+
 def equation_5_6(v_s: Tensor, y: Tensor) -> float:
     k = v_s.shape[1] // 2
     total = 0.0
@@ -57,12 +62,39 @@ def equation_10(v_t: Tensor) -> float:
     return total / len(v_t)
 
 
+def equation_12(v_s: Tensor) -> float:
+    total = 0.0
+    for v in v_s.tolist():
+        k = len(v) // 2
+        first = sum(math.exp(x - max(v)) for x in v[:k])
+        second = sum(math.exp(x - max(v)) for x in v[k:])
+        total -= math.log(first / (first + second)) / 2 + math.log(second / (first + second)) / 2
+    return total / len(v_s)
+
+
+def equation_13(v_s: Tensor, y: Tensor) -> float:
+    total = 0.0
+    for v, label in zip(v_s.tolist(), y.tolist()):
+        k = len(v) // 2
+        total -= math.log(p_st(v[:k])[label]) / 2
+        total -= math.log(p_st(v[k:])[label]) / 2
+    return total / len(v_s)
+
+
+def feature_task(v_s: Tensor, y: Tensor) -> Tensor:
+    """(13) as SymNets without confusion has it."""
+    return symmetric.task(v_s, y) / 2
+
+
 LOSSES: list[tuple[Callable[..., Tensor], Callable[..., float], str]] = [
+    (symmetric.source_task, equation_5, "sy"),
     (symmetric.task, equation_5_6, "sy"),
     (symmetric.domain_discrimination, equation_7, "st"),
     (symmetric.category_confusion, equation_8, "sy"),
     (symmetric.domain_confusion, equation_9, "t"),
     (symmetric.paired_entropy, equation_10, "t"),
+    (symmetric.domain_confusion, equation_12, "s"),
+    (feature_task, equation_13, "sy"),
 ]
 
 
@@ -106,6 +138,7 @@ def test_extreme_logits_stay_finite(
 def test_known_values() -> None:
     """With equal logits every neuron has probability 1/2K."""
     k, v, y = 4, torch.zeros(3, 8, dtype=torch.float64), torch.tensor([0, 1, 3])
+    assert symmetric.source_task(v, y).item() == pytest.approx(math.log(k))
     assert symmetric.task(v, y).item() == pytest.approx(2 * math.log(k))
     assert symmetric.domain_discrimination(v, v).item() == pytest.approx(2 * math.log(2))
     assert symmetric.category_confusion(v, y).item() == pytest.approx(math.log(2 * k))

@@ -210,19 +210,19 @@ def predict(model: Path, images: list[Path], *, out: Path | None = None, json: b
 
 
 def methods(name: str | None = None, *, json: bool = False) -> None:
-    """List the methods, or describe one with its options.
+    """List the methods and the terms they take on (dann+entropy), or describe one with its options.
 
     Args:
-        name: a method; all of them by default.
+        name: a method, or a term after a plus sign (+dfa); all of them by default.
         json: print JSON.
     """
-    from isthmus.methods.registry import method_entries, method_entry
+    from isthmus.methods.registry import method_entries, method_entry, term_entries, term_entry
 
     if name is not None:
-        entry = method_entry(name)
+        entry = term_entry(name) if name.startswith("+") else method_entry(name)
         _print_json(_method_row(entry) | {"options": _options(entry)}) if json else _describe(entry)
         return
-    rows = [_method_row(entry) for entry in method_entries()]
+    rows = [_method_row(entry) for entry in (*method_entries(), *term_entries())]
     _print_json(rows) if json else _print_table(rows)
 
 

@@ -15,7 +15,7 @@ from isthmus.data.samples import Samples
 from isthmus.errors import IsthmusError, ModelFileError, RunFolderError
 from isthmus.evaluation.inference import infer
 from isthmus.nn.backbones import WithNeck, build_backbone
-from isthmus.nn.classifiers import Classifier, classifier
+from isthmus.nn.classifiers import Classifier, Ensemble, classifier
 
 SCHEMA = 1
 DESCRIPTION, WEIGHTS = "model.json", "model.safetensors"
@@ -58,6 +58,7 @@ class Model:
             "schema": SCHEMA,
             "backbone": self.backbone,
             "neck_in_backbone": isinstance(self.network.backbone, WithNeck),
+            "ensemble": isinstance(self.network.head, Ensemble),
             "classes": list(self.classes),
             "input": describe(self.input),
             "trained_on": self.trained_on,
@@ -93,7 +94,14 @@ def load_model(folder: str | Path) -> Model:
         raise ModelFileError(f"The model in {folder} is damaged: {error}. {AGAIN}") from error
     if not isinstance(description, dict) or description.get("schema") != SCHEMA:
         raise ModelFileError(f"{folder / DESCRIPTION} is not a model description of schema {SCHEMA}.")
-    kinds = {"backbone": str, "neck_in_backbone": bool, "classes": list, "input": dict, "trained_on": dict}
+    kinds = {
+        "backbone": str,
+        "neck_in_backbone": bool,
+        "ensemble": bool,
+        "classes": list,
+        "input": dict,
+        "trained_on": dict,
+    }
     wrong = [name for name, kind in kinds.items() if not isinstance(description.get(name), kind)]
     if wrong or not all(isinstance(name, str) for name in description["classes"]):
         found = ", ".join(f"`{name}`" for name in wrong or ["classes"])
@@ -101,7 +109,7 @@ def load_model(folder: str | Path) -> Model:
     try:
         classes = tuple(description["classes"])
         input = from_description(description["input"])
-        network = _network(description["backbone"], description["neck_in_backbone"], input, len(classes))
+        network = _network(description, input)
         network.load_state_dict(weights)
     except (IsthmusError, RuntimeError) as error:
         reason = textwrap.shorten(str(error), 250, placeholder=" …").rstrip(".")
@@ -109,10 +117,11 @@ def load_model(folder: str | Path) -> Model:
     return Model(network.eval(), description["backbone"], classes, input, description["trained_on"])
 
 
-def _network(name: str, neck_in_backbone: bool, input: Input, classes: int) -> Classifier:
-    plain = build_backbone(_without_weights(name), input.shape)
-    backbone = WithNeck(plain) if neck_in_backbone else plain
-    return Classifier(backbone, classifier(backbone, classes))
+def _network(description: dict[str, Any], input: Input) -> Classifier:
+    plain = build_backbone(_without_weights(description["backbone"]), input.shape)
+    backbone = WithNeck(plain) if description["neck_in_backbone"] else plain
+    heads = [classifier(backbone, len(description["classes"])) for _ in range(1 + description["ensemble"])]
+    return Classifier(backbone, Ensemble(*heads) if description["ensemble"] else heads[0])
 
 
 def _without_weights(name: str) -> str:

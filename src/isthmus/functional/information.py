@@ -45,3 +45,16 @@ def mutual_information(logits: Float[Tensor, "batch classes"]) -> Float[Tensor, 
     0.6931
     """
     return marginal_entropy(logits) - entropy(logits)
+
+
+def entropy_weights(logits: Float[Tensor, "batch classes"]) -> Float[Tensor, "batch"]:
+    r"""A weight for each sample, larger the more certain its prediction: $1 + e^{-H(p_i)}$, from $1 + 1/K$ to 2.
+
+    Source: Long et al., "Conditional adversarial domain adaptation", entropy conditioning; Jin et al., "Minimum class
+    confusion for versatile domain adaptation", uncertainty reweighting.
+
+    >>> entropy_weights(torch.tensor([[0.0, 0.0], [50.0, 0.0]]))
+    tensor([1.5000, 2.0000])
+    """
+    log_p = logits.log_softmax(dim=1)
+    return 1 + (log_p.exp() * log_p).sum(dim=1).exp()

@@ -1,4 +1,4 @@
-r"""Losses on two classifiers that share one softmax: SymNets, equations (5) to (10).
+r"""Losses on two classifiers that share one softmax: SymNets, equations (5) to (10), (12) and (13).
 
 `logits` are $v = [v^s; v^t] \in R^{2K}$: the outputs of the source classifier, then those of the target classifier.
 $p^s$ and $p^t$ are the softmax over each half, $p^{st}$ the softmax over all 2K. A half's share of the probability
@@ -34,8 +34,17 @@ def domain_log_probabilities(logits: Float[Tensor, "batch two_k"]) -> tuple[Tens
     return source.logsumexp(dim=1) - total, target.logsumexp(dim=1) - total
 
 
+def source_task(logits_s: Float[Tensor, "batch two_k"], labels: Int[Tensor, "batch"]) -> Float[Tensor, ""]:
+    r"""(5): the source classifier learns the source labels.
+
+    $$-\frac{1}{n_s} \sum_i \log p^s_{y_i}(x^s_i)$$
+    """
+    source, _ = halves(logits_s)
+    return cross_entropy(source, labels)
+
+
 def task(logits_s: Float[Tensor, "batch two_k"], labels: Int[Tensor, "batch"]) -> Float[Tensor, ""]:
-    r"""(5) + (6): both classifiers learn the source labels.
+    r"""(5) + (6): both classifiers learn the source labels. Half of it, for the features, is (13).
 
     $$-\frac{1}{n_s} \sum_i \log p^s_{y_i}(x^s_i) - \frac{1}{n_s} \sum_i \log p^t_{y_i}(x^s_i)$$
     """
@@ -64,12 +73,12 @@ def category_confusion(logits_s: Float[Tensor, "batch two_k"], labels: Int[Tenso
     return (cross_entropy(logits_s, labels + classes) + cross_entropy(logits_s, labels)) / 2
 
 
-def domain_confusion(logits_t: Float[Tensor, "batch two_k"]) -> Float[Tensor, ""]:
-    r"""(9): a target image belongs equally to both halves.
+def domain_confusion(logits: Float[Tensor, "batch two_k"]) -> Float[Tensor, ""]:
+    r"""(9) of target images, (12) of source images: an image belongs equally to both halves.
 
-    $$-\frac{1}{2 n_t} \sum_j \log \sum_k p^{st}_{k+K}(x^t_j) - \frac{1}{2 n_t} \sum_j \log \sum_k p^{st}_k(x^t_j)$$
+    $$-\frac{1}{2 n} \sum_i \log \sum_k p^{st}_{k+K}(x_i) - \frac{1}{2 n} \sum_i \log \sum_k p^{st}_k(x_i)$$
     """
-    source_half, target_half = domain_log_probabilities(logits_t)
+    source_half, target_half = domain_log_probabilities(logits)
     return -(target_half.mean() + source_half.mean()) / 2
 
 

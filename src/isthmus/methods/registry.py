@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from isthmus.errors import OptionError
-from isthmus.names import Name, build, unknown
+from isthmus.names import Name, build, joined_names, unknown
 
 if TYPE_CHECKING:
     from isthmus.methods.base import Method
@@ -19,7 +19,7 @@ MethodClass = TypeVar("MethodClass", bound="type[Method[Any]]")
 
 @dataclass(frozen=True)
 class MethodEntry:
-    """A registered method.
+    """A registered method, or a term that methods take on.
 
     Attributes:
         name: what commands and tables call it.
@@ -33,10 +33,11 @@ class MethodEntry:
     setting: str
     summary: str
     source: str
-    load: Callable[[], Callable[..., Method[Any]]]
+    load: Callable[[], Callable[..., Any]]
 
 
 _ENTRIES: dict[str, MethodEntry] = {}
+_TERMS: dict[str, MethodEntry] = {}
 
 
 def register(name: str, *, summary: str, source: str = "") -> Callable[[MethodClass], MethodClass]:
@@ -58,26 +59,49 @@ def method_entries() -> tuple[MethodEntry, ...]:
     return tuple(_ENTRIES.values())
 
 
-def method_entry(name: str | Name) -> MethodEntry:
-    """The entry of a method, options aside.
+def method_entry(name: str) -> MethodEntry:
+    """The entry of a method, options and terms aside.
 
     Raises:
         OptionError: unknown, with the nearest names.
     """
-    base = (Name.parse(name) if isinstance(name, str) else name).base
+    base = Name.parse(joined_names(name)[0]).base
     if base not in _ENTRIES:
         raise unknown("method", base, _ENTRIES, "`isthmus methods` lists them.")
     return _ENTRIES[base]
 
 
-def build_method(name: str, backbone: Backbone, num_classes: int) -> Method[Any]:
-    """A fresh method on `backbone`, with the options that `name` carries (`dann:hidden=512`).
+def term_entries() -> tuple[MethodEntry, ...]:
+    """All terms that methods take on; their names begin with the `+` that joins them."""
+    return tuple(_TERMS.values())
+
+
+def term_entry(name: str) -> MethodEntry:
+    """The entry of a term, such as `+dfa`.
 
     Raises:
-        OptionError: an unknown name or option, or a value out of range.
+        OptionError: unknown, with the nearest names.
     """
-    parsed = Name.parse(name)
-    return build(method_entry(parsed).load(), parsed, backbone, num_classes)
+    if name not in _TERMS:
+        raise unknown("term", name, _TERMS, f"Terms are: {', '.join(_TERMS)}.")
+    return _TERMS[name]
+
+
+def build_method(name: str, backbone: Backbone, num_classes: int) -> Method[Any]:
+    """A fresh method on `backbone`, with the options (`dann:hidden=512`) and terms (`dann+entropy`) in its name.
+
+    Raises:
+        OptionError: an unknown name, option or term, or a value out of range.
+    """
+    parsed, *terms = (Name.parse(part) for part in joined_names(name))
+    method: Method[Any] = build(method_entry(name).load(), parsed, backbone, num_classes)
+    if not terms:
+        return method
+    from isthmus.methods.combined import Combined
+
+    if method.setting is not Combined.setting:
+        raise OptionError(f"Terms are for methods of the {Combined.setting} setting, but got `{name}`.")
+    return Combined(method, *(build(term_entry(f"+{term.base}").load(), term, method) for term in terms))
 
 
 def _add(entry: MethodEntry) -> None:
@@ -86,14 +110,13 @@ def _add(entry: MethodEntry) -> None:
     _ENTRIES[entry.name] = entry
 
 
-def _built_in(setting: str, name: str, path: str, summary: str, source: str) -> None:
+def _imported(path: str) -> Callable[[], Any]:
     module, _, attribute = path.partition(":")
+    return lambda: getattr(importlib.import_module(f"isthmus.methods.{module}"), attribute)
 
-    def load() -> Callable[..., Method[Any]]:
-        method: Callable[..., Method[Any]] = getattr(importlib.import_module(f"isthmus.methods.{module}"), attribute)
-        return method
 
-    _add(MethodEntry(name, setting, summary, source, load))
+def _built_in(setting: str, name: str, path: str, summary: str, source: str) -> None:
+    _add(MethodEntry(name, setting, summary, source, _imported(path)))
 
 
 _ZHANG = "Zhang et al., CVPR 2019"
@@ -126,3 +149,9 @@ for _name, _summary in (
     ("dfa_safn", "safn, both domains aligned to a Gaussian prior through a tied decoder"),
 ):
     _built_in("unsupervised", _name, f"combinations:{_name}", _summary, "Wang et al., 2020")
+
+for _name, _path, _summary, _source in (
+    ("+entropy", "terms.entropy:Entropy", "target predictions become certain", "Grandvalet and Bengio, NeurIPS 2004"),
+    ("+dfa", "terms.dfa:DFA", "a Gaussian prior and a tied decoder align the domains", "Wang et al., 2020"),
+):
+    _TERMS[_name] = MethodEntry(_name, "unsupervised", _summary, _source, _imported(_path))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Literal
 
 import torch
@@ -22,6 +24,22 @@ BatchNormPolicy = Literal["separate", "joint", "frozen"]
 def batch_norms(module: nn.Module) -> list[_BatchNorm]:
     """All batch-normalisation layers inside `module`."""
     return [layer for layer in module.modules() if isinstance(layer, _BatchNorm)]
+
+
+@contextmanager
+def running_statistics_kept(module: nn.Module) -> Iterator[None]:
+    """Forward passes inside the context leave every running mean and variance in `module` as they are.
+
+    In training they normalise by their own batch, as ever.
+    """
+    layers = [layer for layer in batch_norms(module) if layer.track_running_stats]
+    for layer in layers:
+        layer.track_running_stats = False
+    try:
+        yield
+    finally:
+        for layer in layers:
+            layer.track_running_stats = True
 
 
 class SynchronisedBatchNorm(_BatchNorm):
@@ -47,7 +65,8 @@ class SynchronisedBatchNorm(_BatchNorm):
         mean = sum_over_processes(values.mean(dims)) / world
         centred = values - mean.view(shape)
         variance = sum_over_processes(centred.square().mean(dims)) / world
-        self._follow(mean.detach(), variance.detach() * (count / (count - 1)))
+        if self.track_running_stats:
+            self._follow(mean.detach(), variance.detach() * (count / (count - 1)))
         normalised: Tensor = centred * (variance + self.eps).rsqrt().view(shape)
         if self.affine:
             normalised = normalised * self.weight.view(shape) + self.bias.view(shape)

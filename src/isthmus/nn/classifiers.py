@@ -15,6 +15,19 @@ def classifier(backbone: Backbone, num_classes: int) -> nn.Module:
     return nn.Sequential(*hidden, linear) if len(hidden) else linear
 
 
+def hidden_and_logits(
+    head: nn.Module, features: Float[Tensor, "batch features"]
+) -> tuple[Float[Tensor, "batch hidden"], Float[Tensor, "batch classes"]]:
+    """What the last layer of a `classifier` sees, and its logits.
+
+    Without hidden layers the last layer sees the backbone's features themselves.
+    """
+    if not isinstance(head, nn.Sequential):
+        return features, head(features)
+    hidden = head[:-1](features)
+    return hidden, head[-1](hidden)
+
+
 class SymmetricClassifier(nn.Module):
     r"""Source and target classifier side by side: $v = [v^s; v^t]$, 2K logits for K classes.
 
@@ -28,6 +41,19 @@ class SymmetricClassifier(nn.Module):
 
     def forward(self, features: Float[Tensor, "batch features"]) -> Float[Tensor, "batch two_k"]:
         return torch.cat([self.source(features), self.target(features)], dim=1)
+
+
+class Ensemble(nn.Module):
+    """Two classifiers of the same features; their mean logits are its own."""
+
+    def __init__(self, first: nn.Module, second: nn.Module) -> None:
+        super().__init__()
+        self.first = first
+        self.second = second
+
+    def forward(self, features: Float[Tensor, "batch features"]) -> Float[Tensor, "batch classes"]:
+        logits: Tensor = (self.first(features) + self.second(features)) / 2
+        return logits
 
 
 class Classifier(nn.Module):

@@ -32,8 +32,9 @@ class SourceOnly(Method[UnsupervisedBatch]):
         self.head = classifier(backbone, num_classes)
 
     def steps(self, batch: UnsupervisedBatch, progress: float) -> Iterator[Update]:
-        loss = cross_entropy(self.head(self.backbone(batch.source.images)), batch.source.labels)
-        yield Update(loss, on=("backbone", "head"), log={"task": loss})
+        features = self.backbone(batch.source.images)
+        loss = cross_entropy(self.head(features), batch.source.labels)
+        yield Update(loss, on=("backbone", "head"), log={"task": loss}, source=features)
 
     def classifiers(self) -> dict[str, nn.Module]:
         return {"source": self.head}

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Literal
 
 from torch import nn
 
-from isthmus.checks import positive
+from isthmus.checks import one_of, positive
 from isthmus.data.batches import UnsupervisedBatch
 from isthmus.data.tasks import Setting
 from isthmus.functional import symmetric
@@ -33,19 +34,30 @@ class SymNets(Method[UnsupervisedBatch]):
         num_classes: K.
         gamma: how fast $\lambda$ rises.
         classifier_lr_ratio: learning rate of the classifiers over that of G.
+        without: the paper's ablations: `target_task` drops (6), and $C^s$ gives the result; `entropy` drops (10);
+            `category_confusion` puts (12) in place of (8); `confusion` drops (9) and puts (13) in place of (8).
     """
 
     setting = Setting.UNSUPERVISED
 
     def __init__(
-        self, backbone: Backbone, num_classes: int, *, gamma: float = 10.0, classifier_lr_ratio: float = 10.0
+        self,
+        backbone: Backbone,
+        num_classes: int,
+        *,
+        gamma: float = 10.0,
+        classifier_lr_ratio: float = 10.0,
+        without: Literal["target_task", "entropy", "confusion", "category_confusion"] | None = None,
     ) -> None:
         super().__init__()
         positive(gamma=gamma, classifier_lr_ratio=classifier_lr_ratio)
+        if without is not None:
+            one_of(("target_task", "entropy", "confusion", "category_confusion"), without=without)
         self.backbone = WithNeck(backbone)
         self.head = SymmetricClassifier(self.backbone.out_features, num_classes)
         self.gamma = gamma
         self.classifier_lr_ratio = classifier_lr_ratio
+        self.without = without
 
     def learning_rates(self, lr: float, backbone_factor: float) -> dict[str, float]:
         rates = super().learning_rates(lr, backbone_factor)
@@ -55,16 +67,25 @@ class SymNets(Method[UnsupervisedBatch]):
         trade_off = ramp(progress, gamma=self.gamma)
         features_s, features_t = self.backbone.both(batch.source.images, batch.target.images)
         logits_s, logits_t = self.head(features_s), self.head(features_t)
+        labels = batch.source.labels
 
-        task = symmetric.task(logits_s, batch.source.labels)
+        task = (symmetric.source_task if self.without == "target_task" else symmetric.task)(logits_s, labels)
         domain = symmetric.domain_discrimination(logits_s, logits_t)
-        category_confusion = symmetric.category_confusion(logits_s, batch.source.labels)
+        category_confusion = symmetric.category_confusion(logits_s, labels)
         domain_confusion = symmetric.domain_confusion(logits_t)
         entropy = symmetric.paired_entropy(logits_t)
 
+        on_source, on_target = category_confusion, domain_confusion + entropy
+        if self.without == "entropy":
+            on_target = domain_confusion
+        elif self.without == "category_confusion":
+            on_source = symmetric.domain_confusion(logits_s)  # (12)
+        elif self.without == "confusion":
+            on_source, on_target = task / 2, entropy  # (13)
+
         classifiers = Update(task + domain, on=("head",), log={"task": task, "domain": domain})
         features = Update(
-            category_confusion + trade_off * (domain_confusion + entropy),
+            on_source + trade_off * on_target,
             on=("backbone",),
             log={"category_confusion": category_confusion, "domain_confusion": domain_confusion, "entropy": entropy},
             source=features_s,
@@ -73,4 +94,5 @@ class SymNets(Method[UnsupervisedBatch]):
         yield classifiers & features
 
     def classifiers(self) -> dict[str, nn.Module]:
-        return {"target": self.head.target, "source": self.head.source}
+        names = ("source", "target") if self.without == "target_task" else ("target", "source")
+        return {name: self.head.get_submodule(name) for name in names}

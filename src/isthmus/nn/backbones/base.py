@@ -7,6 +7,7 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 
+from isthmus.errors import OptionError
 from isthmus.nn.batch_norm import BatchNormPolicy, batch_norms
 
 
@@ -33,6 +34,17 @@ class Backbone(nn.Module):
     def neck(self) -> nn.Sequential:
         """Fresh hidden layers from `out_features` to `hidden_features`; none unless the architecture has some."""
         return nn.Sequential()
+
+    def encoder(self) -> nn.Sequential:
+        """The layers from input to features, in order, for a decoder to mirror.
+
+        Raises:
+            OptionError: the architecture is no plain sequence of layers.
+        """
+        raise OptionError(
+            f"A decoder cannot mirror this backbone, `{type(self).__name__}`. "
+            f"Use `digits`, `svhn`, `signs`, `mlp`, `resnet18` or `resnet50`."
+        )
 
     def both(self, source: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
         """Features of a source and of a target batch, under the batch-norm policy."""
@@ -61,6 +73,9 @@ class WithNeck(Backbone):
         self.pretrained = backbone.pretrained
         self.convolutional = backbone.convolutional
         self.batch_norm = backbone.batch_norm
+
+    def encoder(self) -> nn.Sequential:
+        return nn.Sequential(*self.backbone.encoder(), *self.hidden)
 
     def forward(self, images: Tensor) -> Tensor:
         features: Tensor = self.hidden(self.backbone(images))

@@ -34,6 +34,9 @@ class ConvolutionalBackbone(Backbone):
         self.out_features = out_features
         self.hidden_features = hidden_features
 
+    def encoder(self) -> nn.Sequential:
+        return self.layers
+
     def forward(self, images: Float[Tensor, "batch channels height width"]) -> Float[Tensor, "batch features"]:
         features: Tensor = self.layers(images)
         return features

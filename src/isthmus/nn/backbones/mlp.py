@@ -33,6 +33,9 @@ class MLPBackbone(Backbone):
         )
         self.out_features = self.hidden_features = hidden
 
+    def encoder(self) -> nn.Sequential:
+        return self.layers
+
     def forward(self, vectors: Float[Tensor, "batch in_features"]) -> Float[Tensor, "batch features"]:
         features: Tensor = self.layers(vectors)
         return features

@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 from jaxtyping import Float
-from torch import Tensor
+from torch import Tensor, nn
 
 from isthmus.errors import OptionError
 from isthmus.nn.backbones.base import Backbone
@@ -46,6 +46,15 @@ class TimmBackbone(Backbone):
     def forward(self, images: Float[Tensor, "batch channels height width"]) -> Float[Tensor, "batch features"]:
         features: Tensor = self.model(images)
         return features
+
+    def encoder(self) -> nn.Sequential:
+        model: Any = self.model
+        try:
+            stem = [model.conv1, model.bn1, model.act1, model.maxpool]
+            blocks = [model.layer1, model.layer2, model.layer3, model.layer4]
+            return nn.Sequential(*stem, *blocks, model.global_pool.pool, model.global_pool.flatten)
+        except AttributeError:
+            return super().encoder()
 
     @torch.no_grad()
     def _width(self, name: str, channels: int, size: int) -> int:

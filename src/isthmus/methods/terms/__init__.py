@@ -1,0 +1,1 @@
+"""Losses that any method of the unsupervised setting can take on: `dann+entropy`, `mcd+dfa`."""

@@ -1,0 +1,151 @@
+"""How terms join methods: where each part stands, Algorithm 1 of DFA, and names with `+`."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+import torch
+from small_problems import images_problem
+from torch import Tensor, nn
+from torch.nn.functional import cross_entropy, max_pool2d, max_unpool2d
+
+from isthmus.data.batches import Share, UnsupervisedBatch
+from isthmus.data.loaders import batches
+from isthmus.errors import OptionError
+from isthmus.methods import Method, Update, build_method
+from isthmus.nn.backbones import build_backbone
+
+
+def build(name: str, backbone: str = "digits:dropout=0") -> Method[UnsupervisedBatch]:
+    torch.manual_seed(0)
+    return build_method(name, build_backbone(backbone, (1, 16, 16)), 3)
+
+
+def one_batch() -> UnsupervisedBatch:
+    return next(batches(images_problem(), seed=0, start=0, stop=1))
+
+
+def updates(name: str) -> list[Update]:
+    return list(build(name).steps(one_batch(), 0.5))
+
+
+def test_algorithm_1() -> None:
+    """Prior on the source in A, nothing in B, decodings in each of the n steps C."""
+    logs = [(set(update.log), set(update.groups)) for update in updates("dfa_mcd:generator_steps=3")]
+    assert logs == [
+        ({"task", "kld"}, {"backbone", "head"}),
+        ({"widened"}, {"head"}),
+        *[({"narrowed", "dal"}, {"backbone"})] * 3,
+    ]
+
+
+def test_what_no_update_shows_is_passed_at_the_end() -> None:
+    logs = [set(update.log) for update in updates("source_only+entropy+dfa")]
+    assert logs == [{"task", "kld"}, {"entropy", "dal"}]
+    assert [set(update.log) for update in updates("dann+entropy+dfa")] == [{"task", "domain", "entropy", "kld", "dal"}]
+
+
+@pytest.mark.parametrize(
+    ("name", "spelled_out"),
+    [
+        ("dfa_ent", "source_only+entropy+dfa"),
+        ("dfa_ent:tied=false,beta=2", "source_only+entropy+dfa:tied=false,beta=2"),
+        ("dfa_mcd", "mcd+dfa"),
+        ("dfa_safn", "safn+dfa:alpha=0.1"),
+    ],
+)
+def test_combinations_are_what_they_say(name: str, spelled_out: str) -> None:
+    for one, other in zip(updates(name), updates(spelled_out), strict=True):
+        assert one.log.keys() == other.log.keys()
+        assert all(torch.equal(one.log[key], other.log[key]) for key in one.log)
+        assert [o.on for o in one.objectives] == [o.on for o in other.objectives]
+
+
+def test_dal_of_the_digit_network_by_hand() -> None:
+    """(18), decoded layer by layer with plain functions from the encoder's weights."""
+    method = build("source_only+dfa").double()
+    batch = one_batch()
+    batch = replace(batch, target=replace(batch.target, images=batch.target.images.double()))
+    batch = replace(batch, source=replace(batch.source, images=batch.source.images.double()))
+    conv1, _, pool1, _, conv2, _, pool2, _ = list(method.backbone.layers)[:8]  # type: ignore[arg-type]
+    assert isinstance(pool1, nn.MaxPool2d)
+    assert isinstance(pool2, nn.MaxPool2d)
+
+    def standardised(images: Tensor) -> Tensor:
+        mean = images.mean(dim=(0, 2, 3), keepdim=True)
+        variance = (images - mean).square().mean(dim=(0, 2, 3), keepdim=True)
+        return (images - mean) / (variance + 1e-5).sqrt()
+
+    first = standardised(conv1(batch.target.images))
+    pooled1, where1 = max_pool2d(first, 2, return_indices=True)
+    second = standardised(conv2(pooled1.clamp(min=0)))
+    pooled2, where2 = max_pool2d(second, 2, return_indices=True)
+
+    def decoded(code: Tensor) -> Tensor:
+        wide = max_unpool2d(code.view(pooled2.shape), where2, 2, output_size=second.shape[2:])
+        middle = standardised(nn.functional.conv_transpose2d(wide, conv2.weight)).clamp(min=0)
+        wide = max_unpool2d(middle, where1, 2, output_size=first.shape[2:])
+        return standardised(nn.functional.conv_transpose2d(wide, conv1.weight)).clamp(min=0)
+
+    expected = (decoded(pooled2.clamp(min=0)) - decoded(batch.noise(48))).abs().mean()
+    got = [update.log["dal"] for update in method.steps(batch, 0.5) if "dal" in update.log]
+    torch.testing.assert_close(got, [expected])
+
+
+def test_entropy_alone_trains_what_it_says() -> None:
+    for name, groups in (("source_only+entropy", {"backbone", "head"}), ("dann+entropy:features_only=true", None)):
+        last = updates(name)[-1]
+        on = next(o.on for o in last.objectives if torch.equal(o.loss, 0.1 * last.log["entropy"]))
+        assert set(on) == (groups or {"backbone"})
+
+
+def test_a_term_keeps_the_methods_networks_and_rates() -> None:
+    plain, joined = build("symnets"), build("symnets+dfa:tied=false")
+    assert joined.groups().keys() == plain.groups().keys() | {"dfa"}
+    assert joined.learning_rates(0.1, 0.1) == plain.learning_rates(0.1, 0.1) | {"dfa": 0.1}
+    assert list(joined.classifiers()) == list(plain.classifiers())
+    assert joined.predictor().state_dict().keys() == plain.predictor().state_dict().keys()
+
+
+def test_noise_is_of_the_batch_and_its_share() -> None:
+    batch = one_batch()
+    whole = batch.noise(5)
+    assert torch.equal(whole, batch.noise(5))
+    half = replace(batch.target, images=batch.target.images[:4])
+    parts = [replace(batch, target=half, share=Share(rank, 2)).noise(5) for rank in (0, 1)]
+    assert torch.equal(torch.cat(parts), whole)
+    other = next(batches(images_problem(), seed=0, start=1, stop=2))
+    assert not torch.equal(other.noise(5), whole)
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("dann+entrop", "did you mean `+entropy`"),
+        ("dann+dfa+dfa", "`dfa` twice"),
+        ("dann+dfa:gamma=2", "`dfa` has no option `gamma`"),
+        ("dann+dfa:align=both", "Expected `align`"),
+        ("mcd:steps=2+dfa", "`mcd` has no option `steps`"),
+    ],
+)
+def test_mistakes_in_names(name: str, message: str) -> None:
+    with pytest.raises(OptionError) as refused:
+        build(name)
+    assert message in str(refused.value)
+
+
+def test_a_loss_of_the_features_alone_leaves_the_classifier() -> None:
+    """One step of `dfa`'s own update by the chain rule: the head gets no gradient from it."""
+    method = build("source_only+dfa")
+    _, own = method.steps(one_batch(), 0.5)
+    for objective in own.objectives:
+        parts = torch.autograd.grad(objective.loss, list(method.groups()["head"].parameters()), allow_unused=True)
+        assert parts == (None,) * len(parts)
+
+
+def test_source_cross_entropy_is_untouched() -> None:
+    plain, joined = build("source_only"), build("source_only+dfa")
+    batch = one_batch()
+    expected = cross_entropy(plain.predictor().train()(batch.source.images), batch.source.labels)
+    torch.testing.assert_close(next(joined.steps(batch, 0.5)).log["task"], expected)
