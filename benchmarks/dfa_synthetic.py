@@ -1,8 +1,8 @@
 """What the distribution alignment loss of DFA does on its own: the paper's synthetic experiment (section 4.1).
 
 The encoder and decoder of table 1 map the target's points so that their mean absolute distance from source points, the
-loss (18), falls. No point of the source belongs to one of the target, so pairs are drawn afresh at every step (`fresh`).
-With the i-th source point for the i-th target point throughout (`fixed`), the network can learn the pairs by heart.
+loss (18), falls. No source point belongs to a target point: `fresh` pairs are drawn at every step. With `fixed` ones,
+the i-th source point for the i-th target point throughout, the network can learn the pairs by heart.
 
     python benchmarks/dfa_synthetic.py --out dfa-synthetic.png [--pairs fresh fixed] [--last relu linear] [--steps 3000]
 """
@@ -34,15 +34,16 @@ Domains = tuple[Tensor, Tensor]
 """Points (500, 2) of the source and of the target."""
 
 
-def gaussians(source: tuple[list[float], list[list[float]]], target: tuple[list[float], list[list[float]]]) -> Any:
-    """Draws two Gaussians, each given by mean and covariance."""
+def other_mean(seed: int) -> Domains:
+    """Gaussians of one covariance."""
+    random = np.random.default_rng(seed)
+    return _gaussian(random, 5.0, WIDE), _gaussian(random, 1.0, WIDE)
 
-    def draw(seed: int) -> Domains:
-        random = np.random.default_rng(seed)
-        first, second = (torch.from_numpy(random.multivariate_normal(*of, POINTS)).float() for of in (source, target))
-        return first, second
 
-    return draw
+def other_covariance(seed: int) -> Domains:
+    """Gaussians of one mean."""
+    random = np.random.default_rng(seed)
+    return _gaussian(random, 1.0, NARROW), _gaussian(random, 1.0, WIDE)
 
 
 def moons(seed: int) -> Domains:
@@ -56,8 +57,8 @@ def blobs(seed: int) -> Domains:
 
 
 DATA: dict[str, Callable[[int], Domains]] = {
-    "Gaussians, other mean": gaussians(([5.0, 5.0], WIDE), ([1.0, 1.0], WIDE)),
-    "Gaussians, other covariance": gaussians(([1.0, 1.0], NARROW), ([1.0, 1.0], WIDE)),
+    "Gaussians, other mean": other_mean,
+    "Gaussians, other covariance": other_covariance,
     "moons": moons,
     "blobs": blobs,
 }
@@ -109,6 +110,12 @@ class Measured:
         return cls(means.item(), spread.item(), energy.item())
 
 
+def neighbours(points: Tensor, decoded: Tensor) -> float:
+    """Correlation of the distances between points with those between what they decode to: 1 for a mere shift."""
+    distances = torch.stack([torch.pdist(points.double()), torch.pdist(decoded.double())])
+    return torch.corrcoef(distances)[0, 1].item()
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, required=True, help="PNG to draw")
@@ -119,30 +126,37 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
 
-    table = Table("data", "pairs", "last layer", title="target points, and what they decode to, against the source")
-    for name in ("means apart", "spread / source's", "energy distance"):
-        table.add_column(name, justify="right")
-    for name in ("energy, unseen points", "energy of the median"):
-        table.add_column(name, justify="right")
     variants = [(pairs, last) for pairs in options.pairs for last in options.last]
+    table = Table("data", "pairs", "last layer", title="the target before → after, against the source")
+    for heading in (
+        "means apart",
+        "spread / source's",
+        "energy distance",
+        "… of unseen points",
+        "… of the median",
+        "neighbours",
+    ):
+        table.add_column(heading, justify="right")
     figure = Figure(figsize=(3.2 * len(DATA), 3.1 * len(variants)), layout="constrained")
     grid = figure.subplots(len(variants), len(DATA), squeeze=False)
     for column, (name, draw) in enumerate(DATA.items()):
         source, target = draw(options.seed)
-        source_unseen, target_unseen = draw(options.seed + 1)
+        unseen_source, unseen_target = draw(options.seed + 1)
         before = Measured.of(target, source)
         median = Measured.of(source.median(dim=0).values.expand_as(source), source)
-        for row, (pairs, last) in enumerate(variants):
-            network = train(
-                source, target, pairs=pairs, last=last, steps=options.steps, lr=options.lr, seed=options.seed
-            )
+        for axes, (pairs, last) in zip(grid[:, column], variants):
+            training = {"steps": options.steps, "lr": options.lr, "seed": options.seed}
+            network = train(source, target, pairs=pairs, last=last, **training)
             with torch.no_grad():
-                decoded, decoded_unseen = network(target), network(target_unseen)
-            after, unseen = Measured.of(decoded, source), Measured.of(decoded_unseen, source_unseen)
-            changes = zip((before.means, before.spread, before.energy), (after.means, after.spread, after.energy))
-            cells = [f"{old:.2f} → {new:.2f}" for old, new in changes]
-            table.add_row(name, pairs, last, *cells, f"{unseen.energy:.2f}", f"{median.energy:.2f}")
-            axes = grid[row][column]
+                decoded, unseen = network(target), Measured.of(network(unseen_target), unseen_source)
+            after = Measured.of(decoded, source)
+            table.add_row(
+                *(name, pairs, last),
+                f"{before.means:.2f} → {after.means:.2f}",
+                f"{before.spread:.2f} → {after.spread:.2f}",
+                f"{before.energy:.2f} → {after.energy:.2f}",
+                *(f"{unseen.energy:.2f}", f"{median.energy:.2f}", f"{neighbours(target, decoded):.2f}"),
+            )
             for (label, colour), points in zip(COLOURS.items(), (source, target, decoded)):
                 axes.scatter(*points.T, s=5, c=colour, label=label, alpha=0.6, linewidths=0)
             axes.set_title(f"{name}\n{pairs} pairs, last layer {last}", fontsize=9)
@@ -150,7 +164,10 @@ def main() -> None:
     grid[0][0].legend(fontsize=8, markerscale=3)
     figure.savefig(options.out, dpi=120)
     Console().print(table)
-    Console().print(f"drawn: {options.out}")
+
+
+def _gaussian(random: np.random.Generator, mean: float, covariance: list[list[float]]) -> Tensor:
+    return torch.from_numpy(random.multivariate_normal([mean, mean], covariance, POINTS)).float()
 
 
 def _by_label(points: Any, labels: Any) -> Domains:

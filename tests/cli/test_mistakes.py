@@ -205,7 +205,7 @@ def test_an_interrupt_is_no_failure(isthmus_command: Command, folders: Path, mon
     assert "`--resume`" in err
 
 
-@pytest.mark.parametrize("arguments", [("compare", "--source", "nowhere", "--target", "nowhere"), ("fit", "dan")])
+@pytest.mark.parametrize("arguments", [("compare", "--source", "nowhere", "--target", "nowhere"), ("fit", "dannn")])
 def test_a_real_process_says_the_same(tmp_path: Path, arguments: tuple[str, ...]) -> None:
     done = subprocess.run(
         [sys.executable, "-c", "import sys; from isthmus.cli import main; sys.exit(main())", *arguments],

@@ -9,9 +9,8 @@ import torch
 from small_problems import images_problem, vectors_problem
 from torch import Tensor
 
-from isthmus.data.batches import Labelled, Unlabelled, UnsupervisedBatch
+from isthmus.data.batches import Labelled, Share, Unlabelled, UnsupervisedBatch
 from isthmus.data.inputs import ImageInput, VectorInput
-from isthmus.data.batches import Share
 from isthmus.data.loaders import DrawnBatches, batches, steps_per_epoch
 from isthmus.data.problems import Domain, Problem
 from isthmus.data.recipes import Recipe

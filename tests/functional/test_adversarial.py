@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
-from isthmus.functional.adversarial import domain_confusion, domain_discrimination
+from isthmus.functional.adversarial import domain_confusion, domain_discrimination, inverted_labels
 from isthmus.functional.schedules import annealing, ramp
 from isthmus.nn.gradient_reversal import reverse_gradient
 
@@ -71,6 +71,41 @@ def test_extreme_logits_stay_finite(loss: Callable[..., Tensor]) -> None:
     value.backward()
     assert value.isfinite()
     assert all(part.grad is not None and part.grad.isfinite().all() for part in logits)
+
+
+@given(
+    source=st.lists(st.tuples(st.floats(-20, 20), st.integers(1, 4)), min_size=1, max_size=5),
+    target=st.lists(st.tuples(st.floats(-20, 20), st.integers(1, 4)), min_size=1, max_size=5),
+    scale=st.floats(0.1, 10),
+)
+def test_a_weight_counts_a_sample_several_times(
+    source: list[tuple[float, int]], target: list[tuple[float, int]], scale: float
+) -> None:
+    """And only weights relative to each other count."""
+
+    def tensor(values: list[float]) -> Tensor:
+        return torch.tensor(values, dtype=torch.float64)
+
+    repeated = [tensor([v for v, times in part for _ in range(times)]) for part in (source, target)]
+    logits = [tensor([v for v, _ in part]) for part in (source, target)]
+    weights = [tensor([scale * times for _, times in part]) for part in (source, target)]
+    value = domain_discrimination(*logits, *weights)
+    assert value.item() == pytest.approx(domain_discrimination(*repeated).item(), rel=1e-9, abs=1e-12)
+
+
+def test_weighted_gradient_is_the_derivative() -> None:
+    random = torch.Generator().manual_seed(0)
+    parts = [torch.randn(n, generator=random, dtype=torch.float64) for n in (3, 5)]
+    arguments = [part.requires_grad_() for part in (*parts, *(part.exp() for part in parts))]
+    assert torch.autograd.gradcheck(domain_discrimination, arguments)
+
+
+@given(target=st.lists(st.floats(-20, 20), min_size=1, max_size=6))
+def test_inverted_labels_equal_the_equation(target: list[float]) -> None:
+    """ADDA's (7), with the probability of the source, 1 − sigmoid of the logit."""
+    expected = -sum(math.log(1 / (1 + math.exp(v))) for v in target) / len(target)
+    assert inverted_labels(torch.tensor(target, dtype=torch.float64)).item() == pytest.approx(expected, abs=1e-9)
+    assert torch.autograd.gradcheck(inverted_labels, (torch.linspace(-3, 3, 5, dtype=torch.float64).requires_grad_(),))
 
 
 @given(strength=st.floats(0, 10))

@@ -78,5 +78,6 @@ class UnsupervisedBatch:
         """
         images = self.target.images
         random = torch.Generator().manual_seed(self.seed)
-        whole = torch.randn(len(images) * self.share.world, width, generator=random)
+        rows = len(images) * self.share.world
+        whole = torch.randn(rows, width, generator=random, dtype=torch.float32)  # the same in every precision
         return whole.tensor_split(self.share.world)[self.share.rank].to(images.device, images.dtype)

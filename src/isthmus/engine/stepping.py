@@ -44,9 +44,10 @@ class Stepper:
             fabric.device.type, enabled=fabric.strategy.precision.precision == "16-mixed"
         )
 
-    def schedule(self, progress: float) -> None:
-        """Set the learning rates for this point of the stage."""
-        factor = annealing(progress) if self.recipe.schedule == "annealed" else 1.0
+    def schedule(self, progress: float, factor: float = 1.0) -> None:
+        """Set the learning rates for this point of the stage, all times `factor`."""
+        if self.recipe.schedule == "annealed":
+            factor *= annealing(progress)
         for name, optimizer in self.optimizers.items():
             for group in optimizer.param_groups:
                 group["lr"] = self.lrs[name] * factor

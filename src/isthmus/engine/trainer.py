@@ -123,7 +123,7 @@ class Trainer:
             self._enter(stage)
         start = max((other.until for other in self.stages if other.until < stage.until), default=0.0)
         progress = (step / self.steps - start) / (stage.until - start)
-        self.stepper.schedule(progress)
+        self.stepper.schedule(progress, stage.lr_factor)
         updates = stage.steps(batch.to(self.layout), progress)
         while True:
             with self.fabric.autocast():

@@ -8,6 +8,8 @@ take leading dimensions: a batch of pairs of samples (of categories, say) has a 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import reduce
+from operator import mul
 from typing import Literal
 
 import torch
@@ -51,7 +53,8 @@ def mean_squared_distance(x: Float[Tensor, "*batch rows features"]) -> Float[Ten
 def gaussian_kernels(ratios: Float[Tensor, "*shape"], count: int = 5) -> Float[Tensor, "*shape"]:
     r"""Sum of Gaussian kernels, each of half the next one's bandwidth, with $\gamma$ in the middle.
 
-    $$\sum_{u=0}^{m-1} \exp\Big(-\frac{r}{2^{u - \lfloor m / 2 \rfloor}}\Big), \qquad r = \frac{\lVert x - y \rVert^2}{\gamma}$$
+    $$\sum_{u=0}^{m-1} \exp\Big(-\frac{r}{2^{u - \lfloor m / 2 \rfloor}}\Big),
+    \qquad r = \frac{\lVert x - y \rVert^2}{\gamma}$$
 
     >>> round(gaussian_kernels(torch.tensor(1.0), count=3).item(), 4)  # exp(-2) + exp(-1) + exp(-1/2)
     1.1097
@@ -84,7 +87,8 @@ def mmd(
     unbiased too, with a larger variance; samples left over are not used.
 
     Source: Gretton et al., "A kernel two-sample test", eqs. (3) and (5) and section 6; in features, Long et al.,
-    "Learning transferable features with deep adaptation networks".
+    "Learning transferable features with deep adaptation networks"; between categories, Lu et al., "Optimal transport
+    for deep joint transfer learning", eqs. (12) to (14).
 
     Args:
         features_s: at least two samples of the source.
@@ -121,15 +125,41 @@ def joint_mmd(
         bandwidths: each layer's $\gamma$; None for the mean squared distance of its samples.
         estimate: of the expectations, as in `mmd`.
     """
+    layers = zip(layers_s, layers_t, kernels, bandwidths, strict=True)
+    kernel: Tensor = reduce(mul, (_kernel(*layer, linear=estimate == "linear") for layer in layers))
+    if estimate == "linear":
+        within_s, within_t, across, back = kernel.unbind(dim=-2)
+        return (within_s + within_t - across - back).mean(dim=-1)
+
     source = layers_s[0].shape[-2]
-    kernel: Tensor | None = None
-    for features_s, features_t, count, bandwidth in zip(layers_s, layers_t, kernels, bandwidths, strict=True):
-        pooled = torch.cat([widened(features_s), widened(features_t)], dim=-2)
-        if estimate == "linear":
-            distances = _quadruple_distances(pooled, source)
-        else:
-            distances = squared_distances(pooled, pooled)
-        factor = gaussian_kernels(distances / _scale(pooled, bandwidth), count)
-        kernel = factor if kernel is None else kernel * factor
-    assert kernel is not None
-    return _of_quadruples(kernel) if estimate == "linear" else _of_matrix(kernel, source, estimate)
+    within_s, within_t = kernel[..., :source, :source], kernel[..., source:, source:]
+    across = kernel[..., :source, source:].mean(dim=(-2, -1))
+    if estimate == "biased":
+        return within_s.mean(dim=(-2, -1)) + within_t.mean(dim=(-2, -1)) - 2 * across
+    return _mean_off_diagonal(within_s) + _mean_off_diagonal(within_t) - 2 * across
+
+
+def _kernel(features_s: Tensor, features_t: Tensor, count: int, bandwidth: float | None, *, linear: bool) -> Tensor:
+    """One layer's kernel between all samples of both domains, (…, all, all), or in quadruples alone, (…, 4, n/2)."""
+    both = torch.cat([widened(features_s), widened(features_t)], dim=-2)
+    distances = _of_quadruples(both, features_s.shape[-2]) if linear else squared_distances(both, both)
+    if bandwidth is not None:
+        return gaussian_kernels(distances / bandwidth, count)
+    # Samples that are all equal have distance zero whatever it is divided by.
+    scale = mean_squared_distance(both.detach()).clamp(min=torch.finfo(both.dtype).eps ** 2)
+    return gaussian_kernels(distances / scale[..., None, None], count)
+
+
+def _of_quadruples(both: Tensor, source: int) -> Tensor:
+    """Squared distances within the source, within the target and twice across, (…, 4, n/2)."""
+    features_s, features_t = both[..., :source, :], both[..., source:, :]
+    used = min(features_s.shape[-2], features_t.shape[-2]) // 2 * 2
+    odd_s, even_s = features_s[..., 0:used:2, :], features_s[..., 1:used:2, :]
+    odd_t, even_t = features_t[..., 0:used:2, :], features_t[..., 1:used:2, :]
+    first, second = torch.stack([odd_s, odd_t, odd_s, even_s], -3), torch.stack([even_s, even_t, even_t, odd_t], -3)
+    return (first - second).square().sum(dim=-1)
+
+
+def _mean_off_diagonal(block: Tensor) -> Tensor:
+    rows = block.shape[-1]
+    return (block.sum(dim=(-2, -1)) - block.diagonal(dim1=-2, dim2=-1).sum(dim=-1)) / (rows * (rows - 1))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from jaxtyping import Float
 from torch import Tensor
 
@@ -33,4 +35,4 @@ def randomised_multilinear(
     The matrices hold independent entries of mean 0 and variance 1. Source: Long et al., the randomised multilinear map
     and theorem 1.
     """
-    return (features @ matrix_f) * (predictions @ matrix_g) / matrix_f.shape[1] ** 0.5
+    return (features @ matrix_f) * (predictions @ matrix_g) / math.sqrt(matrix_f.shape[1])

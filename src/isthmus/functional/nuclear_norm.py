@@ -14,8 +14,9 @@ def batch_nuclear_norm(logits: Float[Tensor, "batch classes"]) -> Float[Tensor, 
 
     $$\frac{1}{B} \lVert P \rVert_\star, \qquad P_i = \mathrm{softmax}(\text{logits}_i)$$
 
-    Large where predictions are certain and spread over many classes: at most $\sqrt{\min(B, K) / B}$. Its gradient
-    $U V^\top / B$ is finite, also where singular values repeat or vanish.
+    Large where predictions are certain and of many classes: at most $\sqrt{\min(B, K) / B}$. The gradient on P,
+    $U V^\top / B$, is finite, also where singular values repeat or vanish.
+
     Source: Cui et al., "Towards discriminability and diversity: batch nuclear-norm maximization under label
     insufficient situations".
 

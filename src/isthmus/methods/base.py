@@ -78,12 +78,14 @@ class Stage(Generic[BatchT]):
         steps: the stage's generator of updates, given a batch and the stage's own progress in [0, 1].
         until: share of the run at which the stage ends; the last stage's is 1.
         frozen: groups that keep their weights and stay in evaluation mode.
+        lr_factor: times every learning rate.
     """
 
     name: str
     steps: Callable[[BatchT, float], Iterator[Update]]
     until: float = 1.0
     frozen: tuple[str, ...] = field(default=())
+    lr_factor: float = 1.0
 
 
 class Method(nn.Module, ABC, Generic[BatchT]):

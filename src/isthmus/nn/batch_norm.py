@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
+from isthmus.errors import OptionError
 from isthmus.nn.processes import sum_over_processes
 
 BatchNormPolicy = Literal["separate", "joint", "frozen"]
@@ -83,12 +84,21 @@ class SynchronisedBatchNorm(_BatchNorm):
 
 
 def synchronise_batch_norm(module: nn.Module) -> None:
-    """Replace every batch norm inside `module` by one over all processes, keeping its parameters and statistics."""
+    """Replace every batch norm inside `module` by one over all processes, keeping its parameters and statistics.
+
+    Raises:
+        OptionError: a batch norm that does more, such as one with an activation.
+    """
     for name, child in module.named_children():
-        if isinstance(child, _BatchNorm):
-            setattr(module, name, _synchronised(child))
-        else:
+        if not isinstance(child, _BatchNorm):
             synchronise_batch_norm(child)
+        elif type(child) in (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d):
+            setattr(module, name, _synchronised(child))
+        elif not isinstance(child, (SynchronisedBatchNorm, nn.SyncBatchNorm)):
+            raise OptionError(
+                f"Batch norm of the kind `{type(child).__name__}` cannot be shared by several processes. "
+                f"Use another backbone, such as `resnet50`, or one process."
+            )
 
 
 def _synchronised(layer: _BatchNorm) -> nn.Module:

@@ -32,9 +32,9 @@ class DFA(Term):
         method: whose backbone is G.
         alpha: weight of (17).
         beta: weight of (18).
-        align: what aligns the domains. `prior` is DFA. The others are rows of table 8: `target_prior` draws the
-            target's features to the prior like the source's; `decodings` compares what both domains decode to; `latents`
-            draws the target's features to the source's (KL); `latents_and_images` adds both domains' reconstruction.
+        align: what aligns the domains. `prior` is DFA, the others are rows of table 8: `target_prior` draws the
+            target's features to the prior like the source's; `decodings` compares what both domains decode to;
+            `latents` draws the target's features to the source's; `latents_and_images` adds both reconstructions.
         tied: with False, the decoder has weights of its own (table 8).
         reduction: of the divergence: `element_mean`, as in the code, or `batch_mean`.
         layout: the softmax is over all features of an image (`flat`) or over the channels at each place (`channel`).

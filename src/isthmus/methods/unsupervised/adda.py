@@ -29,14 +29,14 @@ class ADDA(Method[UnsupervisedBatch]):
     with D the probability of the source, and $E_{domain}$ its cross-entropy (eq. 9). In stage `adapt` the discriminator
     and the target network take one step each in turn; $M_s$ and C stay as `pretrain` left them.
 
-    Deviations: both losses of `adapt` are weighted, where the paper adapts at a lower learning rate than it pretrains:
-    under SGD the same. With the full rate of a network trained from scratch the two diverge from each other.
+    With the full rate of a network trained from scratch the two networks diverge from each other, so `adapt` has a
+    lower one, as in the paper.
 
     Args:
         backbone: $M_s$ while pretraining, then $M_t$.
         num_classes: K.
         pretrain: share of the run that trains on the source.
-        weight: of both adversarial losses.
+        adapt_lr: learning rates of `adapt` over those of `pretrain`; 0.2 as in the authors' code.
         hidden: width of the discriminator's hidden layers.
         layers: number of the discriminator's hidden layers.
     """
@@ -49,12 +49,12 @@ class ADDA(Method[UnsupervisedBatch]):
         num_classes: int,
         *,
         pretrain: float = 0.5,
-        weight: float = 0.2,
+        adapt_lr: float = 0.2,
         hidden: int = 500,
         layers: int = 2,
     ) -> None:
         super().__init__()
-        positive(pretrain=pretrain, weight=weight)
+        positive(pretrain=pretrain, adapt_lr=adapt_lr)
         if pretrain >= 1:
             raise OptionError(f"Expected `pretrain` below 1, but got {pretrain}.")
         self.backbone = backbone
@@ -62,12 +62,12 @@ class ADDA(Method[UnsupervisedBatch]):
         self.head = classifier(backbone, num_classes)
         self.discriminator = DomainDiscriminator(backbone.out_features, hidden=hidden, layers=layers)
         self.pretrain = pretrain
-        self.weight = weight
+        self.adapt_lr = adapt_lr
 
     def stages(self) -> tuple[Stage[UnsupervisedBatch], ...]:
         return (
             Stage("pretrain", self.source_steps, until=self.pretrain, frozen=("source_backbone",)),
-            Stage("adapt", self.steps, frozen=("source_backbone", "head")),
+            Stage("adapt", self.steps, frozen=("source_backbone", "head"), lr_factor=self.adapt_lr),
         )
 
     def source_steps(self, batch: UnsupervisedBatch, progress: float) -> Iterator[Update]:
@@ -83,10 +83,10 @@ class ADDA(Method[UnsupervisedBatch]):
         features_t = self.backbone(batch.target.images)
 
         domain = domain_discrimination(self.discriminator(features_s), self.discriminator(features_t.detach()))
-        yield Update(self.weight * domain, on=("discriminator",), log={"domain": domain})
+        yield Update(domain, on=("discriminator",), log={"domain": domain})
 
         fooling = inverted_labels(self.discriminator(features_t))
-        yield Update(self.weight * fooling, on=("backbone",), log={"fooling": fooling}, target=features_t)
+        yield Update(fooling, on=("backbone",), log={"fooling": fooling}, target=features_t)
 
     def classifiers(self) -> dict[str, nn.Module]:
         return {"source": self.head}

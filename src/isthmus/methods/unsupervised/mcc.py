@@ -23,8 +23,8 @@ class MCC(Method[UnsupervisedBatch]):
 
     $$\min_{G, C} E_{task} + \mu L_{MCC}, \qquad L_{MCC} = \frac{1}{K} \sum_j \sum_{j' \ne j} \tilde C_{jj'}$$
 
-    where $\tilde C$ is $\sum_i w_i p_{ij} p_{ij'}$ with rows made to sum to one, $p_i$ the softmax of the target's logits
-    over T, and $w_i = 1 + e^{-H(p_i)}$, a constant to the gradient.
+    where $\tilde C$ is $C_{jj'} = \sum_i w_i p_{ij} p_{ij'}$ with rows made to sum to one, $p_i$ the softmax of the
+    target's logits over T, and $w_i = 1 + e^{-H(p_i)}$, a constant to the gradient.
 
     Deviations: a backbone's own hidden classifier layers count as part of G, so that they see both domains under the
     batch-norm policy.
