@@ -11,7 +11,7 @@ def discrepancy(first: Float[Tensor, "batch classes"], second: Float[Tensor, "ba
 
     $$d(p_1, p_2) = \frac{1}{B K} \sum_i \sum_k |p_{1k}(x_i) - p_{2k}(x_i)|$$
 
-    Source: Saito et al., "Maximum classifier discrepancy for unsupervised domain adaptation", eq. (1); eq. (6) of DFA.
+    Source: Saito et al., "Maximum classifier discrepancy for unsupervised domain adaptation", eq. (1).
     Certain of different classes, two classifiers of two classes disagree by 1:
 
     >>> import torch

@@ -194,10 +194,12 @@ def _unflatten(layer: nn.Module, features: Tensor, passed: Passed) -> Tensor:
 
 
 def _max_unpool(layer: nn.Module, features: Tensor, passed: Passed) -> Tensor:
-    # By a scatter: torch's own unpooling has no deterministic implementation, and is slower.
-    places = cast(Tensor, passed.indices).flatten(2)
-    flat = features.new_zeros(*features.shape[:2], passed.shape[1] * passed.shape[2])
-    return flat.scatter(2, places, features.flatten(2)).view(-1, *passed.shape)
+    # By a scatter: torch's own unpooling has no deterministic implementation, and is slower. Channels come last, as
+    # images are laid out, so that nothing is copied.
+    channels, height, width = passed.shape
+    values, places = (maps.permute(0, 2, 3, 1).flatten(1, 2) for maps in (features, cast(Tensor, passed.indices)))
+    wide = values.new_zeros(len(values), height * width, channels).scatter(1, places, values)
+    return wide.unflatten(1, (height, width)).permute(0, 3, 1, 2)
 
 
 def _average_unpool(layer: nn.Module, features: Tensor, passed: Passed) -> Tensor:
