@@ -10,6 +10,7 @@ from isthmus.data.batches import UnsupervisedBatch
 from isthmus.data.tasks import Setting
 from isthmus.nn.backbones import Backbone
 from isthmus.nn.classifiers import classifier
+from isthmus.nn.processes import gathered
 
 
 @isthmus.register("mean_matching", summary="equal mean features in both domains")
@@ -25,8 +26,14 @@ class MeanMatching(isthmus.Method[UnsupervisedBatch]):
     def steps(self, batch: UnsupervisedBatch, progress: float) -> Iterator[isthmus.Update]:
         features_s, features_t = self.backbone.both(batch.source.images, batch.target.images)
         task = cross_entropy(self.head(features_s), batch.source.labels)
-        gap = (features_s.mean(dim=0) - features_t.mean(dim=0)).square().mean()
-        yield isthmus.Update(task + self.trade_off * gap, on=("backbone", "head"), log={"task": task, "gap": gap})
+        gap = (gathered(features_s).mean(dim=0) - gathered(features_t).mean(dim=0)).square().mean()
+        yield isthmus.Update(
+            task + self.trade_off * gap,
+            on=("backbone", "head"),
+            log={"task": task, "gap": gap},
+            source=features_s,
+            target=features_t,
+        )
 
     def classifiers(self) -> dict[str, nn.Module]:
         return {"source": self.head}
