@@ -6,12 +6,15 @@ from dataclasses import replace
 
 import pytest
 import torch
+from lightning.fabric import Fabric
 from small_problems import images_problem
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, max_pool2d, max_unpool2d
 
 from isthmus.data.batches import Share, UnsupervisedBatch
 from isthmus.data.loaders import batches
+from isthmus.data.recipes import Recipe
+from isthmus.engine.trainer import Trainer
 from isthmus.errors import OptionError
 from isthmus.methods import Method, Update, build_method
 from isthmus.nn.backbones import build_backbone
@@ -91,6 +94,16 @@ def test_dal_of_the_digit_network_by_hand() -> None:
     expected = (decoded(pooled2.clamp(min=0)) - decoded(batch.noise(48))).abs().mean()
     got = [update.log["dal"] for update in method.steps(batch, 0.5) if "dal" in update.log]
     torch.testing.assert_close(got, [expected])
+
+
+def test_the_decoder_does_not_learn_to_decode_everything_to_zero() -> None:
+    """Where all decodings agree: a decoder with batch norm of its own to train gets there within these steps."""
+    problem = images_problem(Recipe(epochs=1, steps_per_epoch=150, batch_size=8, lr=0.05))
+    losses: list[dict[str, float]] = []
+    trainer = Trainer(build("source_only+dfa"), problem, Fabric(accelerator="cpu", devices=1), seed=0)
+    trainer.run(lambda epoch, means: losses.append(means))
+    (last,) = (update.log["dal"] for update in trainer.method.steps(one_batch(), 1.0) if "dal" in update.log)
+    assert last > 0.01
 
 
 def test_entropy_alone_trains_what_it_says() -> None:

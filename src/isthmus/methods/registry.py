@@ -144,9 +144,9 @@ for _name, _path, _summary, _source in (
 ):
     _built_in("unsupervised", _name, f"unsupervised.{_path}", _summary, _source)
 for _name, _summary in (
-    ("dfa_ent", "entropy minimisation, both domains aligned to a Gaussian prior through a tied decoder"),
-    ("dfa_mcd", "mcd, both domains aligned to a Gaussian prior through a tied decoder"),
-    ("dfa_safn", "safn, both domains aligned to a Gaussian prior through a tied decoder"),
+    ("dfa_ent", "entropy minimisation with DFA: source_only+entropy+dfa"),
+    ("dfa_mcd", "MCD with DFA: mcd+dfa"),
+    ("dfa_safn", "SAFN with DFA: safn+dfa"),
 ):
     _built_in("unsupervised", _name, f"combinations:{_name}", _summary, "Wang et al., 2020")
 

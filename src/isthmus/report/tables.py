@@ -40,6 +40,10 @@ class ScoreRow:
     seconds: float
 
 
+LABEL_WIDTH = 24
+"""Names of methods fold where they are longer than this and the terminal is narrow."""
+
+
 def score_rows(results: Results) -> list[ScoreRow]:
     """The lines of the table; in order of the label-free score where there is no exam, else in order of running."""
     groups = by_method(results["runs"])
@@ -135,7 +139,8 @@ def summary_table(results: Results) -> Table:
         pad_edge=False,
     )
     first, *numbers = headings(results)
-    table.add_column(first, overflow="fold")
+    longest = max(len(texts[0]) for _, texts in lines)
+    table.add_column(first, overflow="fold", min_width=min(longest + 2, LABEL_WIDTH))
     for i, name in enumerate(numbers, start=1):
         style = styles.get(name, "")
         # On a narrow terminal headings break, numbers do not.
