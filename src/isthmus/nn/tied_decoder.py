@@ -199,7 +199,8 @@ def _max_unpool(layer: nn.Module, features: Tensor, passed: Passed) -> Tensor:
     channels, height, width = passed.shape
     values, places = (maps.permute(0, 2, 3, 1).flatten(1, 2) for maps in (features, cast(Tensor, passed.indices)))
     wide = values.new_zeros(len(values), height * width, channels).scatter(1, places, values)
-    return wide.unflatten(1, (height, width)).permute(0, 3, 1, 2)
+    images: Tensor = wide.unflatten(1, (height, width))
+    return images.permute(0, 3, 1, 2)
 
 
 def _average_unpool(layer: nn.Module, features: Tensor, passed: Passed) -> Tensor:

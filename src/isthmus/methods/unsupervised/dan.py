@@ -30,6 +30,9 @@ class DAN(Method[UnsupervisedBatch]):
     Deviations: $d_k^2$ is estimated from all pairs, which has the same mean as the paper's linear-time estimate and a
     much smaller variance; every kernel has weight 1, as in the authors' code, instead of one from a quadratic program.
 
+    Both domains pass the network as one batch (`--batch-norm joint`), as in the authors' code: normalised each by its
+    own batch, what is matched in training would come apart in prediction.
+
     Args:
         backbone: G, up to the classifier's last hidden layer.
         num_classes: K.
@@ -56,6 +59,7 @@ class DAN(Method[UnsupervisedBatch]):
         at_least(1, kernels=kernels)
         one_of(get_args(Layers), layers=layers)
         one_of(get_args(Estimate), estimate=estimate)
+        backbone.prefer_batch_norm("joint")
         self.backbone = WithNeck(backbone)
         self.head = classifier(self.backbone, num_classes)
         self.trade_off = trade_off

@@ -30,6 +30,9 @@ class JAN(Method[UnsupervisedBatch]):
     Deviations: $\hat D_L$ is estimated from all pairs, which has the same mean as the paper's linear-time estimate and
     a much smaller variance.
 
+    Both domains pass the network as one batch (`--batch-norm joint`), as in the authors' code: normalised each by its
+    own batch, what is matched in training would come apart in prediction.
+
     Args:
         backbone: G, up to the classifier's last hidden layer.
         num_classes: K.
@@ -58,6 +61,7 @@ class JAN(Method[UnsupervisedBatch]):
         at_least(1, kernels=kernels)
         positive(gamma=gamma, prediction_bandwidth=prediction_bandwidth)
         one_of(get_args(Estimate), estimate=estimate)
+        backbone.prefer_batch_norm("joint")
         self.backbone = WithNeck(backbone)
         self.head = classifier(self.backbone, num_classes)
         self.trade_off = trade_off
