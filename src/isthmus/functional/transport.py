@@ -9,8 +9,8 @@ samples, and only those, go on with a kernel that has absorbed their potentials 
 logarithmic domain where even that does not do.
 
 Source: Lu, Chen, Saidi, "Optimal transport for deep joint transfer learning", eqs. (6) to (11) and algorithm 1 (with
-the sign of the entropy put right); absorption, Schmitzer, "Stabilized sparse scaling algorithms for entropy regularized
-transport problems", section 3.1.
+the sign of the entropy put right); absorption and a λ that grows in stages, Schmitzer, "Stabilized sparse scaling
+algorithms for entropy regularized transport problems".
 """
 
 from __future__ import annotations
@@ -68,7 +68,8 @@ def transport_loss(
     Args:
         p: Distributions over the rows of the cost. They are divided by their sums; zeros count as 1e-12.
         q: Distributions over its columns.
-        cost: One number per pair of classes, of any sign.
+        cost: One number per pair of classes, finite, of any sign. The larger λ times its range, the slower marginals
+            are met, and the more rounding tells: above a few thousand, give it in double precision.
         sharpness: λ, the inverse weight of the entropic term, in units of 1 / cost.
         iterations: At most so many; then a warning says that marginals are not met.
         tolerance: Stop once every sample's marginals are met to this L1 distance. With 0, all iterations are run, and
@@ -214,7 +215,8 @@ def _scaled(
     trusted = (u.amin(-1) >= smallest) & (v.amin(-1) >= smallest) & largest.isfinite()
     trusted &= (largest < 1e-6 * FLOOR / smallest) | (kernel.amin() >= smallest)
     unmet = _distance(v * masses, q)
-    return u.view(samples, -1), v.view(samples, -1), unmet.view(samples), trusted.view(samples)
+    rows, columns = kernel.shape[-2:]
+    return u.view(samples, rows), v.view(samples, columns), unmet.view(samples), trusted.view(samples)
 
 
 def _absorbed(
