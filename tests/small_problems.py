@@ -6,7 +6,9 @@ from collections.abc import Callable
 
 import torch
 
+from isthmus.data.batches import UnsupervisedBatch
 from isthmus.data.inputs import ImageInput, VectorInput
+from isthmus.data.loaders import batches
 from isthmus.data.problems import Domain, Exam, Problem
 from isthmus.data.recipes import Recipe
 from isthmus.data.samples import ArraySamples
@@ -68,3 +70,8 @@ def vectors_problem(recipe: Recipe = RECIPE, samples: int = 96) -> Problem:
         recipe=recipe,
         exam=Exam("there", ArraySamples(target), Labels(task, labels), transductive=True),
     )
+
+
+def one_batch() -> UnsupervisedBatch:
+    """The first batch of `images_problem`."""
+    return next(batches(images_problem(), seed=0, start=0, stop=1))

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 
-from torch import nn
 from torch.nn.functional import cross_entropy
 
 import isthmus
@@ -34,9 +33,6 @@ class MeanMatching(isthmus.Method[UnsupervisedBatch]):
             source=features_s,
             target=features_t,
         )
-
-    def classifiers(self) -> dict[str, nn.Module]:
-        return {"source": self.head}
 
 
 if __name__ == "__main__":

@@ -7,11 +7,10 @@ from dataclasses import replace
 import pytest
 import torch
 from lightning.fabric import Fabric
-from small_problems import images_problem
+from small_problems import images_problem, one_batch
 from torch import Tensor
 
 from isthmus.data.batches import UnsupervisedBatch
-from isthmus.data.loaders import batches
 from isthmus.data.recipes import Recipe
 from isthmus.engine.trainer import Trainer
 from isthmus.errors import OptionError
@@ -31,10 +30,6 @@ def train(name: str, policy: BatchNormPolicy = "separate") -> Method[object]:
     method = build(name, policy)
     Trainer(method, PROBLEM, Fabric(accelerator="cpu", devices=1), seed=0).run(lambda epoch, losses: None)
     return method
-
-
-def one_batch() -> UnsupervisedBatch:
-    return next(batches(PROBLEM, seed=0, start=0, stop=1))
 
 
 def statistics(method: Method[object], group: str) -> list[Tensor]:

@@ -8,11 +8,10 @@ from typing import Any
 import pytest
 import torch
 from lightning.fabric import Fabric
-from small_problems import images_problem
+from small_problems import images_problem, one_batch
 from torch import Tensor
 
 from isthmus.data.batches import Layout, UnsupervisedBatch
-from isthmus.data.loaders import batches
 from isthmus.data.recipes import Recipe
 from isthmus.engine.stepping import Stepper
 from isthmus.engine.trainer import Trainer
@@ -27,10 +26,6 @@ def build(name: str, batch_norm: str = "separate") -> Method[Any]:
     problem = images_problem()
     backbone = build_backbone(problem.backbone, problem.input.shape, batch_norm=batch_norm)  # type: ignore[arg-type]
     return build_method(name, backbone, problem.task.num_classes)
-
-
-def one_batch() -> UnsupervisedBatch:
-    return next(batches(images_problem(), seed=0, start=0, stop=1))
 
 
 def updates(method: Method[Any], batch: UnsupervisedBatch) -> Iterator[Update]:

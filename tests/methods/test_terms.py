@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 import torch
 from lightning.fabric import Fabric
-from small_problems import images_problem
+from small_problems import images_problem, one_batch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, max_pool2d, max_unpool2d
 
@@ -23,10 +23,6 @@ from isthmus.nn.backbones import build_backbone
 def build(name: str, backbone: str = "digits:dropout=0") -> Method[UnsupervisedBatch]:
     torch.manual_seed(0)
     return build_method(name, build_backbone(backbone, (1, 16, 16)), 3)
-
-
-def one_batch() -> UnsupervisedBatch:
-    return next(batches(images_problem(), seed=0, start=0, stop=1))
 
 
 def updates(name: str) -> list[Update]:

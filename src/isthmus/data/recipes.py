@@ -28,8 +28,7 @@ class Recipe:
         weight_decay: L2 penalty (SGD, Adam) or decoupled decay (AdamW).
         schedule: `annealed`, (1 + 10 p)^-0.75 over progress p, or `constant`.
         clip_norm: largest norm of an update's gradient; None for no clipping.
-        batch_norm: `separate`, `joint` or `frozen` batch statistics; None for the method's own: `separate`, or what its
-            page says.
+        batch_norm: `separate`, `joint` or `frozen` batch statistics.
         evaluations: about how many times a run is evaluated; the last epoch always is.
     """
 
@@ -43,7 +42,7 @@ class Recipe:
     weight_decay: float = 1e-4
     schedule: Schedule = "annealed"
     clip_norm: float | None = None
-    batch_norm: BatchNorm | None = None
+    batch_norm: BatchNorm = "separate"
     evaluations: int = 40
 
     def __post_init__(self) -> None:
@@ -59,5 +58,4 @@ class Recipe:
             raise OptionError(f"Expected `momentum` below 1, but got {self.momentum}.")
         one_of(get_args(Optimizer), optimizer=self.optimizer)
         one_of(get_args(Schedule), schedule=self.schedule)
-        if self.batch_norm is not None:
-            one_of(get_args(BatchNorm), batch_norm=self.batch_norm)
+        one_of(get_args(BatchNorm), batch_norm=self.batch_norm)

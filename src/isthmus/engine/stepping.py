@@ -35,9 +35,7 @@ class Stepper:
         }
         self.lrs = method.learning_rates(recipe.lr, recipe.backbone_lr_factor)
         self.optimizers = {
-            name: make_optimizer(recipe, parameters, self.lrs[name])
-            for name, parameters in self.parameters.items()
-            if parameters
+            name: make_optimizer(recipe, parameters, self.lrs[name]) for name, parameters in self.parameters.items()
         }
         # Only float16 needs its losses scaled; disabled, the scaler passes everything through.
         self.scaler = torch.amp.GradScaler(

@@ -99,10 +99,11 @@ class Method(nn.Module, ABC, Generic[BatchT]):
 
     setting: ClassVar[Setting]
     backbone: Backbone
+    head: nn.Module
 
     def groups(self) -> dict[str, nn.Module]:
-        """The groups of parameters by name: the method's direct submodules."""
-        return dict(self.named_children())
+        """The groups of parameters by name: the method's direct submodules that have some."""
+        return {name: child for name, child in self.named_children() if next(child.parameters(), None) is not None}
 
     def learning_rates(self, lr: float, backbone_factor: float) -> dict[str, float]:
         """The learning rate of each group at the start: `lr`, but `backbone_factor * lr` for a pretrained backbone."""
@@ -132,9 +133,9 @@ class Method(nn.Module, ABC, Generic[BatchT]):
         features: Tensor = self.backbone(images)
         return features
 
-    @abstractmethod
     def classifiers(self) -> dict[str, nn.Module]:
-        """Modules from `features` to logits, by name; the first gives the method's result."""
+        """Modules from `features` to logits, by name; the first gives the result. By default `head` alone."""
+        return {"source": self.head}
 
     def predictor(self) -> Classifier:
         """Images to the logits of the method's result: all that prediction needs."""

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 from dataclasses import replace
-from functools import partial
+from functools import partial, reduce
+from operator import and_
 
 from torch import Tensor, nn
 
@@ -40,10 +41,6 @@ class Combined(Method[UnsupervisedBatch]):
         self._method = (method,)  # in a tuple, so that its networks are registered once
         self.terms = terms
 
-    def groups(self) -> dict[str, nn.Module]:
-        groups = super().groups()
-        return {name: group for name, group in groups.items() if any(True for _ in group.parameters())}
-
     def learning_rates(self, lr: float, backbone_factor: float) -> dict[str, float]:
         return super().learning_rates(lr, backbone_factor) | self._method[0].learning_rates(lr, backbone_factor)
 
@@ -72,11 +69,11 @@ class Combined(Method[UnsupervisedBatch]):
                     due = [part for part in parts if set(part.sees) <= features.keys()]
                     left = [part for part in left if part not in due]
                     seen = Seen(batch, features, passes)
-                    update = _join([update, *(part.update(seen) for part in due)])
+                    update = reduce(and_, (part.update(seen) for part in due), update)
                 yield update
             if left:
                 seen = Seen(batch, self._passed(batch, left), passes)
-                yield _join([part.update(seen) for part in left])
+                yield reduce(and_, (part.update(seen) for part in left))
 
     def _passed(self, batch: UnsupervisedBatch, parts: list[Part]) -> dict[str, Tensor]:
         """Features of the domains that the parts need."""
@@ -86,10 +83,3 @@ class Combined(Method[UnsupervisedBatch]):
             source, target = self.backbone.both(images["source"], images["target"])
             return {"source": source, "target": target}
         return {domain: self.backbone(images[domain]) for domain in needed}
-
-
-def _join(updates: list[Update]) -> Update:
-    joined = updates[0]
-    for update in updates[1:]:
-        joined = joined & update
-    return joined

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from isthmus.errors import OptionError
+from isthmus.functional.precision import widened
 from isthmus.nn.processes import sum_over_processes
 
 BatchNormPolicy = Literal["separate", "joint", "frozen"]
@@ -62,7 +63,7 @@ class SynchronisedBatchNorm(_BatchNorm):
         shape = [1, -1] + [1] * (input.ndim - 2)
         world = torch.distributed.get_world_size()
         count = input.numel() // input.shape[1] * world
-        values = input.float() if input.dtype in (torch.float16, torch.bfloat16) else input
+        values = widened(input)
         mean = sum_over_processes(values.mean(dims)) / world
         centred = values - mean.view(shape)
         variance = sum_over_processes(centred.square().mean(dims)) / world

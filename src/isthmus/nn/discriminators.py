@@ -8,12 +8,18 @@ from torch import Tensor, nn
 
 from isthmus.checks import at_least
 from isthmus.functional.multilinear import multilinear, randomised_multilinear
+from isthmus.nn.backbones.base import Backbone
 
 LARGEST_PRODUCT = 4096
 """More products of features and classes than these are replaced by random ones."""
 
 RANDOM_PRODUCTS = 1024
 """How many random ones."""
+
+
+def hidden_width(backbone: Backbone, hidden: int | None) -> int:
+    """`hidden`, or by default the width of the classifier's features, at most 1024."""
+    return min(backbone.hidden_features, 1024) if hidden is None else hidden
 
 
 class DomainDiscriminator(nn.Module):

@@ -108,8 +108,6 @@ class TiedDecoder(nn.Module):
 class _Transposed(nn.Module):
     """What convolutions and linear layers share: the tied (or own) weight, batch norm and ReLU."""
 
-    weight: Tensor
-
     def __init__(self, layer: nn.Conv2d | nn.Linear, norm: nn.Module, tied: bool) -> None:
         super().__init__()
         self._layer = (layer,)  # in a tuple, so that its weights are not registered as the decoder's
@@ -225,7 +223,7 @@ def _mirror(layer: nn.Module, tied: bool) -> list[nn.Module]:
         return [_TransposedConvolution(layer, tied)]
     if isinstance(layer, nn.Linear):
         return [_TransposedLinear(layer, tied)]
-    if isinstance(layer, tuple(_UNDONE)):
+    if type(layer) in _UNDONE:
         return [_Reshaping(layer, _UNDONE[type(layer)])]
     if isinstance(layer, _WITHOUT_MIRROR):
         return []
@@ -246,8 +244,15 @@ def _maxima(layer: nn.Module, images: Tensor) -> Tensor | None:
     if not isinstance(layer, nn.MaxPool2d):
         return None
     with torch.no_grad():
-        pooled = max_pool2d(images, layer.kernel_size, layer.stride, layer.padding, return_indices=True)
-    return pooled[1]
+        return max_pool2d(
+            images,
+            layer.kernel_size,
+            layer.stride,
+            layer.padding,
+            layer.dilation,
+            ceil_mode=layer.ceil_mode,
+            return_indices=True,
+        )[1]
 
 
 def _rows(trace: Trace, rows: slice) -> Trace:

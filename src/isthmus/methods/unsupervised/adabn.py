@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import torch
-from torch import nn
 from torch.nn.functional import cross_entropy
 
 from isthmus.data.batches import UnsupervisedBatch
@@ -57,6 +56,3 @@ class AdaBN(Method[UnsupervisedBatch]):
 
         with torch.no_grad():
             self.head(self.backbone(batch.target.images))
-
-    def classifiers(self) -> dict[str, nn.Module]:
-        return {"source": self.head}

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from copy import deepcopy
 
 import torch
-from torch import nn
 from torch.nn.functional import cross_entropy
 
 from isthmus.checks import positive
@@ -87,6 +86,3 @@ class ADDA(Method[UnsupervisedBatch]):
 
         fooling = inverted_labels(self.discriminator(features_t))
         yield Update(fooling, on=("backbone",), log={"fooling": fooling}, target=features_t)
-
-    def classifiers(self) -> dict[str, nn.Module]:
-        return {"source": self.head}

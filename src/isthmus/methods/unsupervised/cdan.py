@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn.functional import cross_entropy
 
 from isthmus.checks import at_least, positive
@@ -16,7 +16,7 @@ from isthmus.functional.schedules import ramp
 from isthmus.methods.base import Method, Update
 from isthmus.nn.backbones.base import Backbone, WithNeck
 from isthmus.nn.classifiers import classifier
-from isthmus.nn.discriminators import ConditionalDiscriminator
+from isthmus.nn.discriminators import ConditionalDiscriminator, hidden_width
 from isthmus.nn.gradient_reversal import reverse_gradient
 from isthmus.nn.processes import gathered
 
@@ -61,9 +61,8 @@ class CDAN(Method[UnsupervisedBatch]):
         positive(gamma=gamma)
         self.backbone = WithNeck(backbone)
         self.head = classifier(self.backbone, num_classes)
-        width = self.backbone.out_features
         self.discriminator = ConditionalDiscriminator(
-            width, num_classes, hidden=min(width, 1024) if hidden is None else hidden, layers=layers
+            self.backbone.out_features, num_classes, hidden=hidden_width(backbone, hidden), layers=layers
         )
         self.entropy = entropy
         self.trade_off = trade_off
@@ -89,9 +88,6 @@ class CDAN(Method[UnsupervisedBatch]):
             source=features_s,
             target=features_t,
         )
-
-    def classifiers(self) -> dict[str, nn.Module]:
-        return {"source": self.head}
 
     def _discriminate(self, features: Tensor, logits: Tensor, strength: float) -> Tensor:
         domain: Tensor = self.discriminator(reverse_gradient(features, strength), logits.detach().softmax(dim=1))

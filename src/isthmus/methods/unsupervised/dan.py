@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Literal, get_args
 
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn.functional import cross_entropy
 
 from isthmus.checks import at_least, one_of
@@ -29,9 +29,6 @@ class DAN(Method[UnsupervisedBatch]):
 
     Deviations: $d_k^2$ is estimated from all pairs, which has the same mean as the paper's linear-time estimate and a
     much smaller variance; every kernel has weight 1, as in the authors' code, instead of one from a quadratic program.
-
-    Both domains pass the network as one batch (`--batch-norm joint`), as in the authors' code: normalised each by its
-    own batch, what is matched in training would come apart in prediction.
 
     Args:
         backbone: G, up to the classifier's last hidden layer.
@@ -59,7 +56,6 @@ class DAN(Method[UnsupervisedBatch]):
         at_least(1, kernels=kernels)
         one_of(get_args(Layers), layers=layers)
         one_of(get_args(Estimate), estimate=estimate)
-        backbone.prefer_batch_norm("joint")
         self.backbone = WithNeck(backbone)
         self.head = classifier(self.backbone, num_classes)
         self.trade_off = trade_off
@@ -84,9 +80,6 @@ class DAN(Method[UnsupervisedBatch]):
             source=features_s,
             target=features_t,
         )
-
-    def classifiers(self) -> dict[str, nn.Module]:
-        return {"source": self.head}
 
     def _mmd(self, source: Tensor, target: Tensor) -> Tensor:
         return mmd(gathered(source), gathered(target), kernels=self.kernels, estimate=self.estimate)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from torch import nn
 from torch.nn.functional import cross_entropy
 
 from isthmus.checks import at_least, positive
@@ -15,7 +14,7 @@ from isthmus.functional.schedules import ramp
 from isthmus.methods.base import Method, Update
 from isthmus.nn.backbones.base import Backbone
 from isthmus.nn.classifiers import classifier
-from isthmus.nn.discriminators import DomainDiscriminator
+from isthmus.nn.discriminators import DomainDiscriminator, hidden_width
 from isthmus.nn.gradient_reversal import reverse_gradient
 
 
@@ -55,9 +54,7 @@ class DANN(Method[UnsupervisedBatch]):
         self.backbone = backbone
         self.head = classifier(backbone, num_classes)
         self.discriminator = DomainDiscriminator(
-            backbone.out_features,
-            hidden=min(backbone.hidden_features, 1024) if hidden is None else hidden,
-            layers=layers,
+            backbone.out_features, hidden=hidden_width(backbone, hidden), layers=layers
         )
         self.trade_off = trade_off
         self.gamma = gamma
@@ -78,6 +75,3 @@ class DANN(Method[UnsupervisedBatch]):
             source=features_s,
             target=features_t,
         )
-
-    def classifiers(self) -> dict[str, nn.Module]:
-        return {"source": self.head}

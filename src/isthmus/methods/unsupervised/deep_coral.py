@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Literal, get_args
 
-from torch import nn
 from torch.nn.functional import cross_entropy
 
 from isthmus.checks import at_least, one_of
@@ -60,6 +59,3 @@ class DeepCORAL(Method[UnsupervisedBatch]):
             source=features_s,
             target=features_t,
         )
-
-    def classifiers(self) -> dict[str, nn.Module]:
-        return {"source": self.head}

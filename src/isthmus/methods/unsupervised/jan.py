@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import get_args
 
-from torch import nn
 from torch.nn.functional import cross_entropy
 
 from isthmus.checks import at_least, one_of, positive
@@ -29,9 +28,6 @@ class JAN(Method[UnsupervisedBatch]):
 
     Deviations: $\hat D_L$ is estimated from all pairs, which has the same mean as the paper's linear-time estimate and
     a much smaller variance.
-
-    Both domains pass the network as one batch (`--batch-norm joint`), as in the authors' code: normalised each by its
-    own batch, what is matched in training would come apart in prediction.
 
     Args:
         backbone: G, up to the classifier's last hidden layer.
@@ -61,7 +57,6 @@ class JAN(Method[UnsupervisedBatch]):
         at_least(1, kernels=kernels)
         positive(gamma=gamma, prediction_bandwidth=prediction_bandwidth)
         one_of(get_args(Estimate), estimate=estimate)
-        backbone.prefer_batch_norm("joint")
         self.backbone = WithNeck(backbone)
         self.head = classifier(self.backbone, num_classes)
         self.trade_off = trade_off
@@ -90,6 +85,3 @@ class JAN(Method[UnsupervisedBatch]):
             source=features_s,
             target=features_t,
         )
-
-    def classifiers(self) -> dict[str, nn.Module]:
-        return {"source": self.head}

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from torch import nn
 from torch.nn.functional import cross_entropy
 
 from isthmus.checks import at_least, positive
@@ -62,6 +61,3 @@ class MCC(Method[UnsupervisedBatch]):
             source=features_s,
             target=features_t,
         )
-
-    def classifiers(self) -> dict[str, nn.Module]:
-        return {"source": self.head}

@@ -32,6 +32,7 @@ class MCD(Method[UnsupervisedBatch]):
     """
 
     setting = Setting.UNSUPERVISED
+    head: Ensemble
 
     def __init__(self, backbone: Backbone, num_classes: int, *, generator_steps: int = 4) -> None:
         super().__init__()

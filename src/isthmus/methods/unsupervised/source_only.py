@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from torch import nn
 from torch.nn.functional import cross_entropy
 
 from isthmus.data.batches import UnsupervisedBatch
@@ -35,6 +34,3 @@ class SourceOnly(Method[UnsupervisedBatch]):
         features = self.backbone(batch.source.images)
         loss = cross_entropy(self.head(features), batch.source.labels)
         yield Update(loss, on=("backbone", "head"), log={"task": loss}, source=features)
-
-    def classifiers(self) -> dict[str, nn.Module]:
-        return {"source": self.head}

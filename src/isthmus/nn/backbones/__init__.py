@@ -15,7 +15,7 @@ from isthmus.nn.batch_norm import BatchNormPolicy
 CONVOLUTIONAL = {"digits": DigitsBackbone, "svhn": SVHNBackbone, "signs": SignsBackbone}
 
 
-def build_backbone(name: str, shape: tuple[int, ...], *, batch_norm: BatchNormPolicy | None = None) -> Backbone:
+def build_backbone(name: str, shape: tuple[int, ...], *, batch_norm: BatchNormPolicy = "separate") -> Backbone:
     """The backbone called `name` for inputs of `shape`: (channels, height, width) or (features,).
 
     `name` is `digits`, `svhn`, `signs`, `mlp` or a timm model, with options after a colon (`digits:dropout=0`,

@@ -22,14 +22,14 @@ class Backbone(nn.Module):
         hidden_features: width after the neck; `out_features` where there is none.
         pretrained: whether the weights come from another data set (fine-tuning then uses a smaller learning rate).
         convolutional: whether images should be laid out channels-last.
-        batch_norm: how batch statistics are taken over the two domains; None for the method's own way, else `separate`.
+        batch_norm: how batch statistics are taken over the two domains.
     """
 
     out_features: int
     hidden_features: int
     pretrained: bool = False
     convolutional: bool = True
-    batch_norm: BatchNormPolicy | None = None
+    batch_norm: BatchNormPolicy = "separate"
 
     def neck(self) -> nn.Sequential:
         """Fresh hidden layers from `out_features` to `hidden_features`; none unless the architecture has some."""
@@ -52,10 +52,6 @@ class Backbone(nn.Module):
             features: Tensor = self(torch.cat([source, target]))
             return cast("tuple[Tensor, Tensor]", features.split([len(source), len(target)]))
         return self(source), self(target)
-
-    def prefer_batch_norm(self, policy: BatchNormPolicy) -> None:
-        """Take a method's own policy, where nobody has chosen one."""
-        self.batch_norm = self.batch_norm or policy
 
     def train(self, mode: bool = True) -> Backbone:
         """As for any module, but a frozen batch norm stays in evaluation mode."""
