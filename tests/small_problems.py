@@ -3,30 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
 
 import torch
 
-from isthmus.data.batches import UnsupervisedBatch
 from isthmus.data.inputs import ImageInput, VectorInput
 from isthmus.data.loaders import batches
 from isthmus.data.problems import Domain, Exam, Problem
 from isthmus.data.recipes import Recipe
 from isthmus.data.samples import ArraySamples
 from isthmus.data.tasks import Classification, Labels
-from isthmus.methods.registry import method_entries
+from isthmus.methods.registry import method_entries, method_entry
 
 Command = Callable[..., tuple[int, str, str]]
 """Runs the command line in an empty folder; returns its exit code, standard output and standard error."""
 
 METHODS = (
-    *(entry.name for entry in method_entries() if entry.setting == "unsupervised"),
+    *(entry.name for entry in method_entries()),
     "dann+entropy",
     "symnets+dfa",
     "dann+dfa:tied=false",
     "source_only+entropy:features_only=true",
     "mcd+dfa:align=latents_and_images",
+    "jtln:start=0,detach_target=true",
 )
-"""Every registered method of the unsupervised setting, tested as soon as it is registered, and some with terms."""
+"""Every registered method, tested as soon as it is registered, and some with options and terms."""
 
 RECIPE = Recipe(epochs=4, batch_size=8, lr=0.05, evaluations=4)
 
@@ -54,6 +56,29 @@ def images_problem(recipe: Recipe = RECIPE, samples: int = 24) -> Problem:
     )
 
 
+def other_classes_problem(recipe: Recipe = RECIPE, samples: int = 24) -> Problem:
+    """The source of `images_problem`; in the target, two classes of bright columns, labelled."""
+    plain = images_problem(recipe, samples)
+    random = torch.Generator().manual_seed(1)
+    labels = torch.arange(samples) % 2
+    columns = torch.zeros(samples, 1, 16, 16)
+    columns[torch.arange(samples), 0, :, 4 + 8 * labels] = 1
+    columns = columns * 0.9 + 0.1 * torch.rand(columns.shape, generator=random)
+    stored, known = ArraySamples((columns * 255).to(torch.uint8)), Labels(Classification(("left", "right")), labels)
+    return replace(
+        plain,
+        name="columns",
+        domains=(plain.source, Domain("upright", stored, known)),
+        exam=Exam("upright", stored, known),
+    )
+
+
+def problem_for(method: str, recipe: Recipe = RECIPE) -> Problem:
+    """A small problem of images, of the method's setting."""
+    problems = {"unsupervised": images_problem, "inductive": other_classes_problem}
+    return problems[method_entry(method).setting](recipe)
+
+
 def vectors_problem(recipe: Recipe = RECIPE, samples: int = 96) -> Problem:
     """Two Gaussian classes in eight dimensions; the target is moved by one unit in every direction."""
     random = torch.Generator().manual_seed(0)
@@ -72,6 +97,6 @@ def vectors_problem(recipe: Recipe = RECIPE, samples: int = 96) -> Problem:
     )
 
 
-def one_batch() -> UnsupervisedBatch:
-    """The first batch of `images_problem`."""
-    return next(batches(images_problem(), seed=0, start=0, stop=1))
+def one_batch(method: str = "source_only") -> Any:
+    """The first batch of `problem_for` a method."""
+    return next(batches(problem_for(method), seed=0, start=0, stop=1))

@@ -1,4 +1,4 @@
-"""Names that carry options: `symnets`, `dann:hidden=512`, `resnet50:pretrained=false`."""
+"""Names that carry options, `symnets`, `dann:hidden=512`, `resnet50:pretrained=false`, and names as paths."""
 
 from __future__ import annotations
 
@@ -59,6 +59,17 @@ def joined_names(text: str) -> list[str]:
     return re.split(r"\+(?![0-9])", text)
 
 
+def listed(names: Iterable[str], most: int = 10) -> str:
+    """Names for a message, the first ones of many.
+
+    >>> listed(["cat", "dog"]), listed([]), listed("abc", most=2)
+    ('`cat`, `dog`', 'none', '`a`, `b` and 1 more')
+    """
+    every = list(names)
+    shown = ", ".join(f"`{name}`" for name in every[:most]) or "none"
+    return f"{shown} and {len(every) - most} more" if len(every) > most else shown
+
+
 def unknown(kind: str, name: str, known: Iterable[str], listing: str) -> OptionError:
     """The error for a name that is not registered, with the nearest ones that are.
 
@@ -68,6 +79,15 @@ def unknown(kind: str, name: str, known: Iterable[str], listing: str) -> OptionE
     near = difflib.get_close_matches(name, list(known), n=3, cutoff=0.5)
     hint = f"; did you mean {' or '.join(f'`{n}`' for n in near)}?" if near else "."
     return OptionError(f"Unknown {kind} `{name}`{hint} {listing}")
+
+
+def slug(name: str) -> str:
+    """A name as part of a path.
+
+    >>> slug("dann:hidden=512")
+    'dann_hidden_512'
+    """
+    return "".join(c if c.isalnum() or c in "-_.+" else "_" for c in name)
 
 
 def build(factory: Callable[..., T], name: Name, *positional: Any) -> T:

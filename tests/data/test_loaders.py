@@ -9,14 +9,14 @@ import torch
 from small_problems import images_problem, vectors_problem
 from torch import Tensor
 
-from isthmus.data.batches import Labelled, Share, Unlabelled, UnsupervisedBatch
+from isthmus.data.batches import InductiveBatch, Labelled, Layout, Share, Unlabelled, UnsupervisedBatch
 from isthmus.data.inputs import ImageInput, VectorInput
-from isthmus.data.loaders import DrawnBatches, batches, steps_per_epoch
+from isthmus.data.loaders import DrawnBatches, batches, look, steps_per_epoch
 from isthmus.data.problems import Domain, Problem
 from isthmus.data.recipes import Recipe
 from isthmus.data.samples import ArraySamples
 from isthmus.data.tasks import Classification, Labels, Setting
-from isthmus.errors import DataError, SettingError
+from isthmus.errors import DataError
 
 
 def numbered(source: int = 23, target: int = 17, batch_size: int = 5) -> Problem:
@@ -167,12 +167,54 @@ def test_an_unlabelled_domain_offers_no_labels_anywhere() -> None:
         assert not hasattr(holder, "exam")
 
 
-@pytest.mark.parametrize("labelled", [(True, True), (True, True, True)])
-def test_other_settings_are_refused(labelled: tuple[bool, ...]) -> None:
-    task = Classification(("a", "b"))
-    samples = ArraySamples(torch.zeros(6, 8))
-    domains = tuple(Domain(str(place), samples, Labels(task, torch.arange(6) % 2)) for place, _ in enumerate(labelled))
-    problem = replace(numbered(), domains=domains)
+def several(*sizes: int, batch_size: int = 5, steps_per_epoch: int | None = None) -> Problem:
+    """Labelled domains whose vectors hold their own index; two of them have other classes."""
+    domains = []
+    for place, size in enumerate(sizes):
+        task = Classification(tuple("abc"[: 2 + place % 2]))
+        values = torch.arange(float(size))[:, None].expand(-1, 8)
+        labels = Labels(task, torch.arange(size) % task.num_classes)
+        domains.append(Domain(str(place), ArraySamples(values), labels))
+    recipe = Recipe(batch_size=batch_size, steps_per_epoch=steps_per_epoch)
+    return replace(numbered(), domains=tuple(domains), recipe=recipe)
+
+
+def test_an_inductive_batch_has_the_labels_of_both_domains() -> None:
+    problem = several(23, 17)
+    assert problem.setting is Setting.INDUCTIVE
+    assert steps_per_epoch(problem) == 3
+    for batch in batches(problem, seed=0, start=0, stop=6):
+        assert isinstance(batch, InductiveBatch)
+        assert torch.equal(batch.source.labels, batch.source.images[:, 0].long() % 2)
+        assert torch.equal(batch.target.labels, batch.target.images[:, 0].long() % 3)
+
+
+@pytest.mark.parametrize(("fixed", "turns"), [(None, (4, 3, 2)), (2, (2, 2, 2))])
+def test_joint_domains_take_turns_of_an_epoch_each(fixed: int | None, turns: tuple[int, ...]) -> None:
+    problem = several(23, 17, 14, steps_per_epoch=fixed)
     assert problem.setting is Setting.JOINT
-    with pytest.raises(SettingError, match="no methods yet"):
-        drawn(problem, stop=1)
+    assert steps_per_epoch(problem) == sum(turns)
+    seen = list(batches(problem, seed=0, start=0, stop=2 * sum(turns)))
+    order = [place for place, count in enumerate(turns) for _ in range(count)]
+    assert [batch.domain for batch in seen] == 2 * order
+    for batch in seen:
+        classes = 2 + batch.domain % 2
+        assert torch.equal(batch.samples.labels, batch.samples.images[:, 0].long() % classes)
+
+
+@pytest.mark.parametrize("start", range(1, 18))
+def test_joint_batches_too_are_functions_of_their_step(start: int) -> None:
+    problem = several(23, 17, 14)
+    whole = list(batches(problem, seed=0, start=0, stop=18))[start:]
+    late = list(batches(problem, seed=0, start=start, stop=18))
+    assert [batch.domain for batch in late] == [batch.domain for batch in whole]
+    assert all(torch.equal(a.samples.images, b.samples.images) for a, b in zip(late, whole, strict=True))
+
+
+def test_a_look_at_a_domain_shows_every_sample_in_order_as_prediction_sees_it() -> None:
+    problem = augmented()
+    (labelled,), (unlabelled,) = (list(look(problem, place, Layout(torch.device("cpu")))) for place in (0, 1))
+    stored = problem.source.samples.read(torch.arange(20), torch.Generator())
+    assert torch.equal(labelled.images, problem.input.evaluate(stored))
+    assert torch.equal(labelled.labels, torch.arange(20) % 2)
+    assert isinstance(unlabelled, Unlabelled)

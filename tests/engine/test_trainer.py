@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 from lightning.fabric import Fabric
-from small_problems import images_problem, vectors_problem
+from small_problems import images_problem, problem_for, vectors_problem
 from torch import Tensor, nn
 
 from isthmus.data.batches import UnsupervisedBatch
@@ -62,7 +62,7 @@ def fabric(precision: str = "32-true") -> Fabric:
 def trainer(name: str, problem: Problem, *, seed: int = 0, precision: str = "32-true", workers: int = 0) -> Trainer:
     torch.manual_seed(seed)
     backbone = build_backbone(problem.backbone, problem.input.shape, batch_norm=problem.recipe.batch_norm)
-    method = build_method(name, backbone, problem.task.num_classes)
+    method = build_method(name, backbone, *problem.outputs)
     return Trainer(method, problem, fabric(precision), seed=seed, workers=workers)
 
 
@@ -127,7 +127,7 @@ def test_groups_of_a_simultaneous_update_descend_their_own_losses() -> None:
 
 
 def test_the_same_seed_gives_the_same_bits(method_name: str) -> None:
-    problem = replace(images_problem(), backbone="digits")  # with dropout
+    problem = replace(problem_for(method_name), backbone="digits")  # with dropout
     first, second, other = (trainer(method_name, problem, seed=seed) for seed in (0, 0, 1))
     assert run(first) == run(second)
     assert all(torch.equal(a, b) for a, b in zip(weights(first), weights(second)))
@@ -145,7 +145,7 @@ def test_workers_change_nothing() -> None:
 @pytest.mark.parametrize("precision", ["bf16-mixed", "64-true"])
 def test_other_precisions_train(method_name: str, precision: str) -> None:
     """Losses agree with float32's: closely in double, roughly in bfloat16."""
-    problem = images_problem(Recipe(epochs=2, steps_per_epoch=1, batch_size=8, lr=0.01))
+    problem = problem_for(method_name, Recipe(epochs=2, steps_per_epoch=1, batch_size=8, lr=0.01))
     losses = run(trainer(method_name, problem, precision=precision))
     expected = run(trainer(method_name, problem))
     tolerance = 0.1 if precision == "bf16-mixed" else 1e-3
@@ -153,13 +153,13 @@ def test_other_precisions_train(method_name: str, precision: str) -> None:
 
 
 def test_weights_stay_float32_under_mixed_precision(method_name: str) -> None:
-    trained = trainer(method_name, images_problem(), precision="bf16-mixed")
+    trained = trainer(method_name, problem_for(method_name), precision="bf16-mixed")
     run(trained)
     assert {p.dtype for p in trained.method.parameters()} == {torch.float32}
 
 
 def test_divergence_is_reported_with_what_to_do(method_name: str) -> None:
-    problem = images_problem(Recipe(epochs=30, batch_size=8, lr=1e30, schedule="constant"))
+    problem = problem_for(method_name, Recipe(epochs=30, batch_size=8, lr=1e30, schedule="constant"))
     with pytest.raises(DivergenceError, match=r"became NaN or infinite. Use a smaller `--lr`"):
         run(trainer(method_name, problem))
 

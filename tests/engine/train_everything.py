@@ -11,7 +11,7 @@ from pathlib import Path
 import torch
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
-from small_problems import METHODS, images_problem
+from small_problems import METHODS, problem_for
 
 from isthmus.data.recipes import Recipe
 from isthmus.engine.hardware import Hardware
@@ -28,10 +28,10 @@ def main(out: Path, devices: int) -> None:
     ends = {}
     for name in METHODS:
         for batch_norm in ("separate", "joint"):
-            problem = images_problem(RECIPE)
+            problem = problem_for(name, RECIPE)
             torch.manual_seed(0)
             backbone = build_backbone(problem.backbone, problem.input.shape, batch_norm=batch_norm)  # type: ignore[arg-type]
-            method = build_method(name, backbone, problem.task.num_classes)
+            method = build_method(name, backbone, *problem.outputs)
             Trainer(method, problem, fabric, seed=0).run(lambda epoch, losses: None)
             ends[f"{name}-{batch_norm}"] = method.state_dict()
     torch.save(ends, out / f"{devices}-{fabric.global_rank}.pt")

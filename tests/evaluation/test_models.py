@@ -13,9 +13,11 @@ import torch
 import isthmus
 from isthmus.data.inputs import ImageInput, Input, VectorInput, describe
 from isthmus.data.samples import ArraySamples
+from isthmus.data.tasks import Classification
 from isthmus.errors import ModelFileError, RunFolderError
 from isthmus.evaluation.models import Model, load_model
 from isthmus.methods import build_method
+from isthmus.methods.registry import method_entry
 from isthmus.nn.backbones import build_backbone
 
 CLASSES = ("chat noir", "été", "狗")
@@ -38,7 +40,11 @@ def samples_for(input: Input) -> ArraySamples:
 def trained(method: str, backbone: str, input: Input) -> Model:
     """A model whose batch norms have seen something, so that their statistics must be saved too."""
     torch.manual_seed(0)
-    network = build_method(method, build_backbone(backbone, input.shape), len(CLASSES)).predictor()
+    outputs = {
+        "unsupervised": (len(CLASSES),),
+        "inductive": (Classification(("other", "classes")), Classification(CLASSES)),
+    }[method_entry(method).setting]
+    network = build_method(method, build_backbone(backbone, input.shape), *outputs).predictor()
     network.train()
     with torch.no_grad():
         network(torch.rand(8, *input.shape) * 2)

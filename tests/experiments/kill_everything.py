@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
-from small_problems import METHODS, images_problem
+from small_problems import METHODS, problem_for
 
 import isthmus
 from isthmus.data.recipes import Recipe
@@ -24,7 +24,7 @@ KILLED_AFTER = 7
 
 
 def train(name: str, out: Path, *, resume: bool = False) -> None:
-    problem = images_problem(RECIPE)
+    problem = problem_for(name, RECIPE)
     isthmus.fit(name, problem, out=out, backbone="digits", resume=resume)  # with dropout: random state matters
 
 

@@ -134,7 +134,6 @@ def test_a_file_in_the_way_is_refused(tmp_path: Path, place: str) -> None:
         ({"methods": ("source_only", "dann:hidden=x")}, "`hidden` of `dann`"),
         ({"methods": ("source_only", "dann:hidden=0")}, "`hidden` of at least 1"),
         ({"methods": ("source_only", "dannn")}, "did you mean `dann`"),
-        ({"methods": ()}, "at least one method"),
         ({"methods": ("dann", "dann")}, "different methods"),
         ({"seeds": 0}, "`seeds` of at least 1"),
         ({"select_by": "nonsense"}, "Unknown score"),

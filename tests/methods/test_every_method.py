@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
 
 import pytest
 import torch
 from lightning.fabric import Fabric
-from small_problems import images_problem, one_batch
+from small_problems import one_batch, problem_for
 from torch import Tensor
 
-from isthmus.data.batches import Layout, UnsupervisedBatch
+from isthmus.data.batches import DomainBatch, Layout
+from isthmus.data.loaders import look
+from isthmus.data.problems import Problem
 from isthmus.data.recipes import Recipe
 from isthmus.engine.stepping import Stepper
 from isthmus.engine.trainer import Trainer
@@ -23,12 +25,26 @@ PROGRESS = 0.5
 
 def build(name: str, batch_norm: str = "separate") -> Method[Any]:
     torch.manual_seed(0)
-    problem = images_problem()
+    problem = problem_for(name)
     backbone = build_backbone(problem.backbone, problem.input.shape, batch_norm=batch_norm)  # type: ignore[arg-type]
-    return build_method(name, backbone, problem.task.num_classes)
+    method = build_method(name, backbone, *problem.outputs)
+    method.before_epoch(0, PROGRESS, Quiet(problem))
+    return method
 
 
-def updates(method: Method[Any], batch: UnsupervisedBatch) -> Iterator[Update]:
+class Quiet(NamedTuple):
+    """A survey of a problem without a progress bar."""
+
+    problem: Problem
+
+    def samples(self, domain: int) -> Iterator[DomainBatch]:
+        return look(self.problem, domain, Layout(torch.device("cpu")))
+
+    def track(self, title: str, total: int) -> Callable[[int], None]:
+        return lambda done: None
+
+
+def updates(method: Method[Any], batch: Any) -> Iterator[Update]:
     """The updates of a batch in every stage, one stage after the other."""
     for stage in method.stages():
         yield from stage.steps(batch, PROGRESS)
@@ -45,7 +61,7 @@ def gradients(loss: Tensor, method: Method[Any]) -> dict[str, float]:
 
 def test_every_loss_trains_every_group_it_claims(method_name: str) -> None:
     method = build(method_name)
-    for update in updates(method, one_batch()):
+    for update in updates(method, one_batch(method_name)):
         for objective in update.objectives:
             norms = gradients(objective.loss, method)
             assert set(objective.on) <= set(norms)
@@ -54,7 +70,7 @@ def test_every_loss_trains_every_group_it_claims(method_name: str) -> None:
 
 def test_every_logged_loss_reaches_some_parameter(method_name: str) -> None:
     method = build(method_name)
-    for update in updates(method, one_batch()):
+    for update in updates(method, one_batch(method_name)):
         assert update.log
         for name, loss in update.log.items():
             assert sum(gradients(loss, method).values()) > 1e-7, name
@@ -64,7 +80,7 @@ def test_every_parameter_is_trained_by_some_update(method_name: str) -> None:
     """Or its group is frozen in every stage: a copy that only follows another network."""
     method = build(method_name)
     never = set.intersection(*(set(stage.frozen) for stage in method.stages()))
-    trained = {name for update in updates(method, one_batch()) for name in update.groups}
+    trained = {name for update in updates(method, one_batch(method_name)) for name in update.groups}
     owners = {id(p): name for name, group in method.groups().items() for p in group.parameters()}
     assert {owners[id(p)] for p in method.parameters()} - never <= trained
     assert never <= set(method.groups())
@@ -75,7 +91,7 @@ def test_engine_step_equals_a_hand_written_loop(method_name: str, batch_norm: st
     """The oracle: float64, the plain memory layout, each group's gradient from each of its losses alone, plain SGD."""
     recipe = Recipe(optimizer="sgd", lr=0.1, momentum=0.0, weight_decay=0.0, schedule="constant")
     engine, by_hand = build(method_name, batch_norm).double(), build(method_name, batch_norm).double()
-    batch = one_batch().to(Layout(torch.device("cpu"), torch.float64))
+    batch = one_batch(method_name).to(Layout(torch.device("cpu"), torch.float64))
     stepper = Stepper(engine, (), recipe, Fabric(accelerator="cpu", devices=1))
     layout = Layout(torch.device("cpu"), torch.float64, channels_last=True)
     engine.to(memory_format=torch.channels_last).train()
@@ -104,7 +120,7 @@ def test_engine_step_equals_a_hand_written_loop(method_name: str, batch_norm: st
 
 def test_predictor_gives_the_result_of_the_first_classifier(method_name: str) -> None:
     method = build(method_name).eval()
-    images = one_batch().target.images
+    images = one_batch(method_name).target.images
     first = next(iter(method.classifiers().values()))
     torch.testing.assert_close(method.predictor()(images), first(method.features(images)))
 
@@ -119,7 +135,7 @@ def test_target_labels_cannot_change_training(method_name: str) -> None:
 
     from isthmus.data.tasks import Labels
 
-    problem = images_problem(Recipe(epochs=1, batch_size=8))
+    problem = problem_for(method_name, Recipe(epochs=1, batch_size=8))
     assert problem.exam is not None
     wrong = Labels(problem.task, problem.exam.labels.values.flip(0))
     ends = []

@@ -219,3 +219,78 @@ def test_a_neck_in_the_backbone_keeps_its_ways(name: str) -> None:
     torch.testing.assert_close(both(images), both.hidden(plain(images)))
     assert len(both.neck()) == 0
     assert isinstance(classifier(both, 3), nn.Linear)
+
+
+DEPTHS = {
+    "digits": 2,
+    "svhn": 3,
+    "mlp:layers=3": 3,
+    "alexnet:pretrained=false": 5,
+    "resnet18:pretrained=false": 5,
+    "vit_tiny_patch16_224:pretrained=false": 12,
+    "efficientnet_b0:pretrained=false": 5,
+    "convnext_atto:pretrained=false": 4,
+    "vgg11:pretrained=false": 6,
+}
+
+
+def shape_for(name: str) -> tuple[int, ...]:
+    return (8,) if name.startswith("mlp") else (3, 20, 20) if name in ("digits", "svhn") else (3, 64, 64)
+
+
+@pytest.mark.parametrize("name", DEPTHS)
+def test_stages_hold_every_parameter_once(name: str) -> None:
+    backbone = build(name, shape_for(name))
+    found = [id(p) for stage in backbone.stages() for module in stage for p in module.parameters()]
+    assert len(found) == len(set(found))
+    assert set(found) == {id(p) for p in backbone.parameters()}
+    assert len(backbone.stages()) == DEPTHS[name]
+
+
+@pytest.mark.parametrize("name", DEPTHS)
+def test_stages_stand_in_the_order_of_the_walk(name: str) -> None:
+    """A layer's output reaches the layers of later stages, never those of earlier ones."""
+    backbone = build(name, shape_for(name)).eval()
+    seen: list[int] = []
+    for depth, stage in enumerate(backbone.stages()):
+        for module in stage:
+            module.register_forward_hook(lambda *_, depth=depth: seen.append(depth))
+    backbone(torch.rand(2, *shape_for(name)))
+    assert seen == sorted(seen)
+    assert set(seen) >= set(range(1, DEPTHS[name]))
+
+
+@pytest.mark.parametrize("name", ["digits", "resnet18:pretrained=false", "alexnet:pretrained=false"])
+def test_frozen_stages_keep_weights_and_statistics(name: str) -> None:
+    backbone = WithNeck(build_backbone(name, shape_for(name), frozen_stages=2))
+    backbone.requires_grad_(True).train()
+    before = {key: value.clone() for key, value in backbone.state_dict().items()}
+    frozen = {id(p) for stage in backbone.stages()[:2] for module in stage for p in module.parameters()}
+    optimizer = torch.optim.SGD([p for p in backbone.parameters() if p.requires_grad], lr=0.1)
+    backbone(torch.rand(4, *shape_for(name))).square().mean().backward()
+    optimizer.step()
+    assert {id(p) for p in backbone.parameters() if not p.requires_grad} == frozen
+    statistics = {id(buffer) for stage in backbone.stages()[:2] for module in stage for buffer in module.buffers()}
+    after = backbone.state_dict(keep_vars=True)
+    kept = {key for key, value in after.items() if id(value) in frozen | statistics}
+    assert all(torch.equal(after[key], before[key]) for key in kept)
+    assert not any(torch.equal(after[key], before[key]) for key in after.keys() - kept if key.endswith("running_mean"))
+    assert sum(not torch.equal(after[key], before[key]) for key in after.keys() - kept) > len(after.keys() - kept) / 2
+
+
+def test_more_frozen_stages_than_there_are_are_refused() -> None:
+    with pytest.raises(OptionError, match="at most 2, as many as this backbone has, but got 3"):
+        build_backbone("digits", (1, 28, 28), frozen_stages=3)
+
+
+def test_learning_rates_decay_from_stage_to_stage() -> None:
+    backbone = build("resnet18:pretrained=false", (3, 64, 64))
+    rates = backbone.stage_rates(0.1)
+    for depth, stage in enumerate(backbone.stages()):
+        for module in stage:
+            assert all(rates[p] == pytest.approx(0.1 ** (4 - depth)) for p in module.parameters())
+
+
+def test_alexnet_refuses_what_it_cannot_see() -> None:
+    with pytest.raises(OptionError, match="at least 63×63 pixels, but got 3 of 32×32"):
+        build("alexnet:pretrained=false", (3, 32, 32))

@@ -25,13 +25,13 @@ def marks(svg: str) -> int:
 
 
 def test_each_method_has_a_look_of_its_own() -> None:
-    styles = method_styles(["source_only", *(f"method{i}" for i in range(12))])
+    styles = method_styles(["source_only", *(f"method{i}" for i in range(12))], "source_only")
     assert len({(style.colour, style.dash) for style in styles.values()}) == 13
-    assert styles["method3"] == method_styles([f"method{i}" for i in range(12)])["method3"]
+    assert styles["method3"] == method_styles([f"method{i}" for i in range(12)], "source_only")["method3"]
 
 
 def test_score_plot_of_some_and_of_unknown_errors(results: Results) -> None:
-    styles = method_styles(row["method"] for row in results["summary"])
+    styles = method_styles((row["method"] for row in results["summary"]), "source_only")
     full = marks(score_plot(results, styles))
     for row in results["summary"]:
         row["last"]["stderr"] = None
@@ -39,20 +39,20 @@ def test_score_plot_of_some_and_of_unknown_errors(results: Results) -> None:
 
 
 def test_charts_are_the_same_every_time(results: Results) -> None:
-    styles = method_styles(row["method"] for row in results["summary"])
+    styles = method_styles((row["method"] for row in results["summary"]), "source_only")
     assert score_plot(results, styles) == score_plot(results, styles)
 
 
 def test_curves() -> None:
     histories = {"a": [[epoch(1, 0.5), epoch(2, None), epoch(3, 0.7)], [epoch(1, 0.4)]], "b_$x": [[epoch(1, 0.3)]]}
-    curves = learning_curves(histories, "accuracy", method_styles(histories))
+    curves = learning_curves(histories, "accuracy", method_styles(histories, "source_only"))
     assert curves is not None
     assert marks(curves) > 20
     assert marks(loss_curves(histories)) > 20
 
 
 def test_no_curves_without_anything_evaluated() -> None:
-    assert learning_curves({"a": [[epoch(1, None)]]}, "accuracy", method_styles(["a"])) is None
+    assert learning_curves({"a": [[epoch(1, None)]]}, "accuracy", method_styles(["a"], "source_only")) is None
 
 
 def test_tsne_separates_what_is_apart_and_repeats_itself() -> None:

@@ -14,11 +14,12 @@ from typing import TYPE_CHECKING, Any, Literal
 from isthmus.cli.parsing import Changes
 from isthmus.data.recipes import Recipe
 from isthmus.engine.hardware import Hardware
-from isthmus.errors import OptionError
+from isthmus.errors import OptionError, SettingError
 from isthmus.progress import first_process
 
 if TYPE_CHECKING:
     from isthmus.data.problems import Problem
+    from isthmus.data.tasks import Setting
     from isthmus.methods.registry import MethodEntry
 
 DEFAULT_PROBLEM = "digits-photo"
@@ -30,7 +31,8 @@ class Folders:
 
     Attributes:
         source: folder with a folder of images for each class.
-        target: folder of images of the other domain; class folders, if it has them, are used for measuring only.
+        target: folder of images of the other domain; class folders of the source's names are used for measuring only,
+            those of other names are classes to learn.
         exam: folder with a folder of images for each class, held out for measuring on the target.
         image_size: side of the network's input in pixels; by default chosen from the images.
         on_bad_image: what to do about an image that cannot be read.
@@ -46,24 +48,38 @@ class Folders:
         """Whether the problem is to be made of folders."""
         return self != Folders()
 
+    def setting(self) -> Setting:
+        """The setting of their problem, by the names of the class folders; no image is read."""
+        from isthmus.data.readers.folder_classes import folder_setting
+
+        return folder_setting(*self._domains())
+
+    def reason(self, setting: Setting) -> str:
+        """What makes their problem one of this setting."""
+        own = setting.value == "inductive"
+        classes = "class folders of other names than the source's" if own else "the source's class folders, or none"
+        return f"`{self.target}` has {classes}."
+
     def problem(self, backbone: str | None) -> Problem:
         """The problem of these folders."""
         from isthmus.data.readers.folders import folder_problem
 
+        return folder_problem(
+            *self._domains(),
+            self.exam,
+            backbone=backbone,
+            image_size=self.image_size,
+            on_bad_image=self.on_bad_image,
+        )
+
+    def _domains(self) -> tuple[Path, Path]:
         if self.source is None or self.target is None:
             missing = "--source" if self.source is None else "--target"
             raise OptionError(
                 f"Expected both `--source DIR` and `--target DIR`, as for all problems of your own images, "
                 f"but `{missing}` is missing."
             )
-        return folder_problem(
-            self.source,
-            self.target,
-            self.exam,
-            backbone=backbone,
-            image_size=self.image_size,
-            on_bad_image=self.on_bad_image,
-        )
+        return self.source, self.target
 
 
 @dataclass(frozen=True)
@@ -96,7 +112,7 @@ class Training:
 def compare(
     problem: str | None = None,
     *,
-    methods: list[str] = ["source_only", "dann", "symnets"],  # noqa: B006  (read only; the help shows it)
+    methods: list[str] = [],  # noqa: B006  (read only)
     seeds: int = 1,
     training: Training,
     folders: Folders,
@@ -107,7 +123,8 @@ def compare(
 
     Args:
         problem: built-in problem (`isthmus problems` lists them); `digits-photo`, which needs no files, by default.
-        methods: names of methods (`isthmus methods` lists them), with options after a colon (`dann:hidden=512`).
+        methods: names of methods (`isthmus methods` lists them), with options after a colon (`dann:hidden=512`); by
+            default the baseline of the problem's setting and two more.
         seeds: number of runs of each method.
         training: what all training commands take.
         folders: images of your own, instead of a built-in problem.
@@ -223,7 +240,7 @@ def methods(name: str | None = None, *, json: bool = False) -> None:
         _print_json(_method_row(entry) | {"options": _options(entry)}) if json else _describe(entry)
         return
     rows = [_method_row(entry) for entry in (*method_entries(), *term_entries())]
-    _print_json(rows) if json else _print_table(rows)
+    _print_json(rows) if json else _print_by_setting(rows)
 
 
 def problems(*, json: bool = False) -> None:
@@ -250,11 +267,9 @@ def problems(*, json: bool = False) -> None:
         return
     rows = []
     for entry in entries():
-        domains = ", ".join(dict.fromkeys(variant.partition("-")[0] for variant in entry.variants))
-        name = f"{entry.name}:SOURCE-TARGET" if domains else entry.name
-        summary = f"{entry.summary}; between {domains}" if domains else entry.summary
-        rows.append({"name": name, "summary": summary, "source": entry.source})
-    _print_table(rows)
+        summary = f"{entry.summary}; {', '.join(entry.choices)}" if entry.choices else entry.summary
+        rows.append({"name": entry.pattern, "setting": entry.setting, "summary": summary, "source": entry.source})
+    _print_by_setting(rows)
 
 
 def _problem(
@@ -269,7 +284,11 @@ def _problem(
                 f"Expected a problem's name or flags for images of your own, but got both (`{name}`). "
                 f"`--source`, `--target`, `--exam`, `--image-size` and `--on-bad-image` are for your own images."
             )
-        check_setting(methods, "unsupervised")
+        setting = folders.setting()
+        try:
+            check_setting(methods, setting)
+        except SettingError as error:
+            raise SettingError(f"{error} {folders.reason(setting)}") from None
         problem = folders.problem(training.backbone)
     else:
         from isthmus.data.benchmarks import load_problem, setting_of
@@ -319,14 +338,17 @@ def _options(entry: MethodEntry) -> dict[str, Any]:
     return {parameter.name: parameter.default for parameter in parameters if parameter.kind is parameter.KEYWORD_ONLY}
 
 
-def _print_table(rows: list[dict[str, str]]) -> None:
+def _print_by_setting(rows: list[dict[str, str]]) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    table = Table(*rows[0], box=None, pad_edge=False)
+    table = Table("name", "summary", "source", box=None, pad_edge=False)
     table.columns[0].no_wrap = True  # a name is there to be copied
-    for row in rows:
-        table.add_row(*row.values())
+    for setting in dict.fromkeys(row["setting"] for row in rows):
+        table.add_row(f"\n[bold]{setting}[/bold]")
+        for row in rows:
+            if row["setting"] == setting:
+                table.add_row(row["name"], row["summary"], row["source"])
     Console().print(table)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Literal, Union
 
 import torch
 from jaxtyping import Int
@@ -44,6 +45,10 @@ class Labelled:
         return Labelled(layout.place(self.images), self.labels.to(layout.device, non_blocking=True))
 
 
+DomainBatch = Union[Labelled, Unlabelled]
+"""A batch of one domain."""
+
+
 @dataclass(frozen=True)
 class Share:
     """This process's part of every batch: the `rank`-th of `world`."""
@@ -81,3 +86,39 @@ class UnsupervisedBatch:
         rows = len(images) * self.share.world
         whole = torch.randn(rows, width, generator=random, dtype=torch.float32)  # the same in every precision
         return whole.tensor_split(self.share.world)[self.share.rank].to(images.device, images.dtype)
+
+
+@dataclass(frozen=True)
+class InductiveBatch:
+    """A batch of the source and one of the target, each with labels of its own classes.
+
+    Attributes:
+        source: this process's images, with the source's labels.
+        target: this process's images, as many, with the target's labels.
+    """
+
+    source: Labelled
+    target: Labelled
+
+    def to(self, layout: Layout) -> InductiveBatch:
+        return InductiveBatch(self.source.to(layout), self.target.to(layout))
+
+
+Turns = Literal["epoch", "batch"]
+"""How domains take turns: each for an epoch of its own, or evenly mixed, batch by batch."""
+
+
+@dataclass(frozen=True)
+class JointBatch:
+    """A batch of one of n domains, which take turns.
+
+    Attributes:
+        domain: its number, from 0.
+        samples: this process's images, with the domain's own labels where it has some.
+    """
+
+    domain: int
+    samples: DomainBatch
+
+    def to(self, layout: Layout) -> JointBatch:
+        return JointBatch(self.domain, self.samples.to(layout))

@@ -6,18 +6,32 @@ continued at any step, with any number of workers, and draws what it would have 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
-from isthmus.data.batches import Labelled, Share, Unlabelled, UnsupervisedBatch
+from isthmus.data.batches import (
+    DomainBatch,
+    InductiveBatch,
+    JointBatch,
+    Labelled,
+    Layout,
+    Share,
+    Turns,
+    Unlabelled,
+    UnsupervisedBatch,
+)
 from isthmus.data.inputs import Input
 from isthmus.data.problems import Domain, Problem
 from isthmus.data.tasks import Setting
-from isthmus.errors import DataError, OptionError, SettingError
+from isthmus.errors import DataError, OptionError
+
+LOOKED_AT = 256
+"""Samples that `look` reads at once."""
 
 
 @dataclass(frozen=True)
@@ -59,16 +73,17 @@ class DrawnBatches(Dataset[Tensor]):
         self.domain = domain
         self.input = input
 
-    def __getitem__(self, draw: Draw) -> Labelled | Unlabelled:  # type: ignore[override]
+    def __getitem__(self, draw: Draw) -> DomainBatch:  # type: ignore[override]
         random = torch.Generator().manual_seed(draw.seed)
         images = self.input.train(self.domain.samples.read(draw.indices, random), random)
-        if self.domain.labels is None:
-            return Unlabelled(images)
-        return Labelled(images, self.domain.labels.values[draw.indices])
+        return _with_labels(self.domain, images, draw.indices)
 
 
 def steps_per_epoch(problem: Problem, processes: int = 1) -> int:
-    """Full batches of the domain that has fewest, or what the recipe fixes.
+    """How many steps make an epoch.
+
+    Where a step takes a batch of every domain, as many as the domain that has fewest has full batches; where domains
+    take turns, as many as all of them have. Or what the recipe fixes, for every turn.
 
     Raises:
         DataError: a domain is smaller than a batch.
@@ -85,14 +100,21 @@ def steps_per_epoch(problem: Problem, processes: int = 1) -> int:
                 f"Domain `{domain.name}` has {len(domain.samples)} samples, fewer than a batch of "
                 f"{problem.recipe.batch_size}. Use `--batch-size {len(domain.samples)}` or less."
             )
-    shortest = min(len(domain.samples) for domain in problem.domains) // problem.recipe.batch_size
-    return problem.recipe.steps_per_epoch or shortest
+    turns = _turns(problem)
+    return sum(turns) if problem.setting is Setting.JOINT else min(turns)
 
 
 def batches(
-    problem: Problem, *, seed: int, start: int, stop: int, share: Share = Share(), workers: int = 0
-) -> Iterator[UnsupervisedBatch]:
-    """Training batches from step `start` to `stop`.
+    problem: Problem,
+    *,
+    seed: int,
+    start: int,
+    stop: int,
+    share: Share = Share(),
+    workers: int = 0,
+    turns: Turns = "epoch",
+) -> Iterator[Any]:
+    """Training batches of the problem's setting from step `start` to `stop`.
 
     Args:
         problem: its domains are drawn from; its exam is never touched.
@@ -101,22 +123,75 @@ def batches(
         stop: one past the last step.
         share: this process's part of each batch.
         workers: processes that read ahead, per domain; 0 reads in the training process.
+        turns: how the domains of a joint problem take turns.
     """
-    if problem.setting is not Setting.UNSUPERVISED:
-        raise SettingError(f"Problem `{problem.name}` is of the {problem.setting} setting, which has no methods yet.")
-    streams = [
-        DataLoader(
+
+    def stream(place: int, steps: range) -> Iterator[DomainBatch]:
+        domain = problem.domains[place]
+        draws = Draws(len(domain.samples), problem.recipe.batch_size, mix(seed, place), steps.start, steps.stop, share)
+        loader = DataLoader(
             DrawnBatches(domain, problem.input),
             batch_size=None,
-            sampler=Draws(len(domain.samples), problem.recipe.batch_size, mix(seed, place), start, stop, share),
+            sampler=draws,
             num_workers=workers,
             generator=generator(seed),  # else it would draw from the global state, and once more in a resumed run
             pin_memory=torch.cuda.is_available(),
         )
-        for place, domain in enumerate(problem.domains)
-    ]
-    for step, source, target in zip(range(start, stop), *streams):
-        yield UnsupervisedBatch(source, target, mix(seed, step, 3), share)
+        return iter(loader)
+
+    steps = range(start, stop)
+    if problem.setting is Setting.JOINT:
+        yield from _in_turn(_order(_turns(problem), turns), steps, stream)
+        return
+    for step, source, target in zip(steps, *(stream(place, steps) for place in range(len(problem.domains)))):
+        if problem.setting is Setting.INDUCTIVE:
+            yield InductiveBatch(source, target)
+        else:
+            yield UnsupervisedBatch(source, target, mix(seed, step, 3), share)
+
+
+def look(problem: Problem, place: int, layout: Layout) -> Iterator[DomainBatch]:
+    """All training samples of the domain at `place`, in order and as prediction sees them."""
+    domain = problem.domains[place]
+    random = torch.Generator().manual_seed(0)
+    for indices in torch.arange(len(domain.samples)).split(LOOKED_AT):
+        images = problem.input.evaluate(domain.samples.read(indices, random))
+        yield _with_labels(domain, images, indices).to(layout)
+
+
+def _turns(problem: Problem) -> list[int]:
+    """How many steps of an epoch each domain has a batch in."""
+    recipe = problem.recipe
+    return [recipe.steps_per_epoch or len(domain.samples) // recipe.batch_size for domain in problem.domains]
+
+
+def _in_turn(
+    order: list[int], steps: range, stream: Callable[[int, range], Iterator[DomainBatch]]
+) -> Iterator[JointBatch]:
+    """Domains in the order of an epoch's steps, one a step, epoch after epoch."""
+
+    def taken(place: int, before: int) -> int:
+        """How many batches of a domain stand before a step."""
+        epochs, offset = divmod(before, len(order))
+        return epochs * order.count(place) + order[:offset].count(place)
+
+    places = sorted(set(order))
+    streams = [stream(place, range(taken(place, steps.start), taken(place, steps.stop))) for place in places]
+    for step in steps:
+        place = order[step % len(order)]
+        yield JointBatch(place, next(streams[place]))
+
+
+def _order(turns: list[int], by: Turns) -> list[int]:
+    """Which domain each step of an epoch belongs to."""
+    if by == "epoch":
+        return [place for place, count in enumerate(turns) for _ in range(count)]
+    when = [((turn + 0.5) / count, place) for place, count in enumerate(turns) for turn in range(count)]
+    return [place for _, place in sorted(when)]
+
+
+def _with_labels(domain: Domain, images: Tensor, indices: Tensor) -> DomainBatch:
+    return Unlabelled(images) if domain.labels is None else Labelled(images, domain.labels.values[indices])
 
 
 def mix(*numbers: int) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import torch
@@ -11,6 +12,10 @@ from isthmus.data.recipes import Recipe
 from isthmus.data.samples import Samples
 from isthmus.data.tasks import Classification, Labels, Setting
 from isthmus.errors import DataError, SettingError
+from isthmus.names import slug
+
+AVERAGE = "average"
+"""What the mean of the domains' scores is called, beside the domains."""
 
 
 @dataclass(frozen=True)
@@ -64,6 +69,8 @@ class Problem:
         recipe: how training goes by default.
         exam: None where nobody knows the target's labels: then only label-free scores are reported.
         notes: what a reader of the results should know (skipped files, for instance).
+        exams: one for each domain, in order, instead of `exam`: then labelled domains make a joint problem, even two
+            of different classes.
     """
 
     name: str
@@ -73,12 +80,15 @@ class Problem:
     recipe: Recipe = field(default_factory=Recipe)
     exam: Exam | None = None
     notes: tuple[str, ...] = ()
+    exams: tuple[Exam, ...] = ()
 
     def __post_init__(self) -> None:
         exam = (self.exam,) if self.exam else ()
-        for part in (*self.domains, *exam):
+        for part in (*self.domains, *exam, *self.exams):
             first = part.samples.read(torch.zeros(1, dtype=torch.long), torch.Generator())
             check_stored(part.name, tuple(first.shape[1:]), self.input)
+        if self.exams:
+            _check_exams(self.name, self.domains, self.exams, self.exam)
 
     @property
     def setting(self) -> Setting:
@@ -86,7 +96,7 @@ class Problem:
         tasks = [domain.labels.task if domain.labels else None for domain in self.domains]
         if len(tasks) == 2 and tasks[0] and tasks[1] is None:
             return Setting.UNSUPERVISED
-        if len(tasks) == 2 and tasks[0] and tasks[1] and tasks[0] != tasks[1]:
+        if len(tasks) == 2 and tasks[0] and tasks[1] and tasks[0] != tasks[1] and not self.exams:
             return Setting.INDUCTIVE
         if len(tasks) >= 2 and all(tasks):
             return Setting.JOINT
@@ -103,6 +113,16 @@ class Problem:
         return labels.task
 
     @property
+    def outputs(self) -> tuple[int | Classification, ...]:
+        """What a method of the setting is built for, besides a backbone.
+
+        In the unsupervised setting the number of classes, in others the task of every domain.
+        """
+        if self.setting is Setting.UNSUPERVISED:
+            return (self.task.num_classes,)
+        return tuple(domain.labels.task for domain in self.domains if domain.labels)
+
+    @property
     def source(self) -> Domain:
         """The first domain."""
         return self.domains[0]
@@ -111,6 +131,13 @@ class Problem:
     def target(self) -> Domain:
         """The last domain, the one that counts in every two-domain setting."""
         return self.domains[-1]
+
+    @property
+    def measured(self) -> tuple[tuple[Domain, Exam | None], ...]:
+        """The domains that count, each with its exam: all of a joint problem, else the target."""
+        if self.setting is not Setting.JOINT:
+            return ((self.target, self.exam),)
+        return tuple(zip(self.domains, self.exams or (None,) * len(self.domains)))
 
 
 def check_lengths(name: str, samples: Samples, labels: Labels | None) -> None:
@@ -123,3 +150,25 @@ def check_lengths(name: str, samples: Samples, labels: Labels | None) -> None:
         raise DataError(f"Domain `{name}`: expected at least one sample, but got none.")
     if labels is not None and len(labels) != len(samples):
         raise DataError(f"Domain `{name}`: expected one label a sample, but got {len(labels)} for {len(samples)}.")
+
+
+def _check_exams(name: str, domains: Sequence[Domain], exams: Sequence[Exam], exam: Exam | None) -> None:
+    """Refuse exams that are not the domains', one each."""
+    if exam is not None:
+        raise DataError(f"Problem `{name}`: expected `exam` or `exams`, but got both. Joint problems take `exams`.")
+    if len(exams) != len(domains):
+        raise DataError(
+            f"Problem `{name}`: expected an exam for each of {len(domains)} domains, in order, but got {len(exams)}."
+        )
+    names = [domain.name for domain in domains]
+    if len({slug(name) for name in (AVERAGE, *names)}) <= len(names):
+        raise DataError(
+            f"Problem `{name}`: expected domains of different names, in letters or digits, and none called "
+            f"`{AVERAGE}`, but got {', '.join(names)}."
+        )
+    for domain, measured in zip(domains, exams):
+        if domain.labels is None or domain.labels.task != measured.labels.task:
+            raise DataError(
+                f"Problem `{name}`: expected the exam of `{domain.name}` to have the domain's own classes, but "
+                f"`{measured.name}` has {', '.join(measured.labels.task.classes)}."
+            )

@@ -24,6 +24,8 @@ class Recipe:
         optimizer: `sgd` (with Nesterov momentum), `adam` or `adamw`.
         lr: learning rate at the start.
         backbone_lr_factor: times `lr`, for a pretrained backbone; one trained from scratch takes `lr`.
+        frozen_stages: how many of the first stages that the architecture of the backbone counts keep their weights.
+        stage_lr_decay: learning rate of a stage of the backbone as a share of the next one's.
         momentum: of SGD; ignored by the others.
         weight_decay: L2 penalty (SGD, Adam) or decoupled decay (AdamW).
         schedule: `annealed`, (1 + 10 p)^-0.75 over progress p, or `constant`.
@@ -38,6 +40,8 @@ class Recipe:
     optimizer: Optimizer = "sgd"
     lr: float = 0.01
     backbone_lr_factor: float = 0.1
+    frozen_stages: int = 0
+    stage_lr_decay: float = 1.0
     momentum: float = 0.9
     weight_decay: float = 1e-4
     schedule: Schedule = "annealed"
@@ -49,7 +53,8 @@ class Recipe:
         at_least(1, epochs=self.epochs, evaluations=self.evaluations)
         at_least(2, batch_size=self.batch_size)  # batch norm needs two
         at_least(0, weight_decay=self.weight_decay, momentum=self.momentum)
-        positive(lr=self.lr, backbone_lr_factor=self.backbone_lr_factor)
+        at_least(0, frozen_stages=self.frozen_stages)
+        positive(lr=self.lr, backbone_lr_factor=self.backbone_lr_factor, stage_lr_decay=self.stage_lr_decay)
         if self.steps_per_epoch is not None:
             at_least(1, steps_per_epoch=self.steps_per_epoch)
         if self.clip_norm is not None:

@@ -31,11 +31,16 @@ class Stepper:
         self.recipe = recipe
         self.fabric = fabric
         self.parameters = {
-            name: list(group.parameters()) for name, group in method.groups().items() if name not in set(frozen)
+            name: [parameter for parameter in group.parameters() if parameter.requires_grad]
+            for name, group in method.groups().items()
+            if name not in set(frozen)
         }
         self.lrs = method.learning_rates(recipe.lr, recipe.backbone_lr_factor)
+        factors = method.stage_rates(recipe.stage_lr_decay)
         self.optimizers = {
-            name: make_optimizer(recipe, parameters, self.lrs[name]) for name, parameters in self.parameters.items()
+            name: make_optimizer(recipe, _by_rate(parameters, factors), self.lrs[name])
+            for name, parameters in self.parameters.items()
+            if parameters
         }
         # Only float16 needs its losses scaled; disabled, the scaler passes everything through.
         self.scaler = torch.amp.GradScaler(
@@ -48,7 +53,7 @@ class Stepper:
             factor *= annealing(progress)
         for name, optimizer in self.optimizers.items():
             for group in optimizer.param_groups:
-                group["lr"] = self.lrs[name] * factor
+                group["lr"] = self.lrs[name] * factor * group["lr_factor"]
 
     def step(self, update: Update) -> None:
         """Descend every loss of the update on the groups it names, at once."""
@@ -66,6 +71,8 @@ class Stepper:
         self.scaler.update()
         for parameter in parameters:
             parameter.grad = None
+        if update.then is not None:
+            update.then(self._reach(groups[0]))
 
     def state_dict(self) -> dict[str, Any]:
         """Everything that the next step depends on, besides the weights."""
@@ -91,6 +98,11 @@ class Stepper:
             parameters = [p for name in names for p in self.parameters[name]]
             torch.autograd.backward(self.scaler.scale(loss), inputs=parameters, retain_graph=position + 1 < len(passes))
 
+    def _reach(self, name: str) -> float:
+        """How far a constant gradient of size 1 moves a group's weights in the end."""
+        group = self.optimizers[name].param_groups[0]
+        return float(group["lr"] / (1 - group.get("momentum", 0.0)))
+
     def _average(self, gradients: list[Tensor]) -> None:
         # One message for all: the gradients of an update travel as one flat buffer.
         flat = torch.cat([gradient.flatten() for gradient in gradients])
@@ -100,8 +112,18 @@ class Stepper:
             gradient.copy_(part.view(gradient.shape))
 
 
-def make_optimizer(recipe: Recipe, parameters: list[nn.Parameter], lr: float) -> torch.optim.Optimizer:
-    """The recipe's optimiser for one group of parameters."""
+def _by_rate(parameters: list[nn.Parameter], factors: dict[nn.Parameter, float]) -> list[dict[str, Any]]:
+    """Parameters as the optimiser's own groups, one for each learning-rate factor."""
+    groups: dict[float, list[nn.Parameter]] = {}
+    for parameter in parameters:
+        groups.setdefault(factors.get(parameter, 1.0), []).append(parameter)
+    return [{"params": alike, "lr_factor": factor} for factor, alike in groups.items()]
+
+
+def make_optimizer(
+    recipe: Recipe, parameters: list[nn.Parameter] | list[dict[str, Any]], lr: float
+) -> torch.optim.Optimizer:
+    """The recipe's optimiser for one group of the method's parameters."""
     if recipe.optimizer == "sgd":
         return torch.optim.SGD(
             parameters,

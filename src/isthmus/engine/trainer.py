@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
 
-from isthmus.data.batches import Layout, Share
-from isthmus.data.loaders import batches, mix, steps_per_epoch
+from isthmus.data.batches import DomainBatch, Layout, Share
+from isthmus.data.loaders import batches, look, mix, steps_per_epoch
 from isthmus.data.problems import Problem
 from isthmus.engine.stepping import Stepper
 from isthmus.errors import DivergenceError
@@ -22,6 +23,7 @@ from isthmus.progress import progress_bar
 
 if TYPE_CHECKING:
     from lightning.fabric import Fabric
+    from rich.progress import Progress
 
 AfterEpoch = Callable[[int, dict[str, float]], None]
 """Called with the number of finished epochs and the epoch's mean losses by name."""
@@ -79,14 +81,17 @@ class Trainer:
             stop=self.steps,
             share=Share(self.fabric.global_rank, self.fabric.world_size),
             workers=self.workers,
+            turns=self.method.turns,
         )
         with progress_bar() as progress:
             bar = progress.add_task(
                 self.title, total=self.steps, completed=self.epoch * self.steps_per_epoch, status=""
             )
+            survey = _Survey(self.problem, self.layout, progress)
             while self.epoch < self.problem.recipe.epochs:
                 torch.manual_seed(mix(self.seed, self.epoch, self.fabric.global_rank, 2))
                 started = time.perf_counter()
+                self.method.before_epoch(self.epoch, self.epoch / self.problem.recipe.epochs, survey)
                 self._set_modes()
                 meter = _Meter()
                 for offset, batch in enumerate(islice(stream, self.steps_per_epoch)):
@@ -172,3 +177,25 @@ class _Meter:
 
     def means(self) -> dict[str, float]:
         return {name: float(total) / self.counts[name] for name, total in self.totals.items()}
+
+
+@dataclass(frozen=True)
+class _Survey:
+    """What a method may ask for between epochs; see `methods.base.Survey`."""
+
+    problem: Problem
+    layout: Layout
+    progress: Progress
+
+    def samples(self, domain: int) -> Iterator[DomainBatch]:
+        return look(self.problem, domain, self.layout)
+
+    def track(self, title: str, total: int) -> Callable[[int], None]:
+        task = self.progress.add_task(title, total=total, status="")
+
+        def show(done: int) -> None:
+            self.progress.update(task, completed=done)
+            if done >= total:
+                self.progress.remove_task(task)
+
+        return show

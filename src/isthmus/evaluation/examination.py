@@ -1,14 +1,24 @@
-"""Measuring a network: accuracy on the exam, label-free scores on the unlabelled target."""
+"""Measuring networks: accuracy on exams, label-free scores on training samples."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
+from statistics import fmean
+from typing import Protocol
 
-from isthmus.data.problems import Problem
+from isthmus.data.problems import AVERAGE, Domain, Exam, Problem
+from isthmus.data.tasks import Setting
 from isthmus.evaluation.inference import Network, Precision, infer
 from isthmus.evaluation.metrics import accuracy
 from isthmus.selection.scores import SCORES
+
+
+class Measured(Network, Protocol):
+    """A network, or several side by side."""
+
+    def predictors(self) -> Sequence[Network]: ...
 
 
 @dataclass(frozen=True)
@@ -16,26 +26,52 @@ class Examination:
     """What was measured at one moment of training.
 
     Attributes:
-        accuracy: of each classifier on the exam, in [0, 1]; empty without an exam.
-        scores: label-free scores of the first classifier on the target's training samples.
-        unpredicted: indices of the classes that the first classifier gives to no target training sample.
+        accuracy: in [0, 1], of each classifier on the exam, or of a joint problem the average and that of each domain;
+            the first is the result; empty without an exam.
+        scores: label-free scores of the first classifier on the target's training samples, or means over domains.
+        unpredicted: the classes that are given to no training sample of the domain.
     """
 
     accuracy: dict[str, float]
     scores: dict[str, float]
-    unpredicted: list[int]
+    unpredicted: list[str]
 
 
-def examine(network: Network, problem: Problem, *, precision: Precision = nullcontext) -> Examination:
-    """Measure a network; the exam's labels go into `accuracy` and nowhere else."""
-    target = infer(network, problem.target.samples, problem.input, precision=precision).result
-    predicted = set(target.argmax(dim=1).tolist())
+def examine(networks: Measured, problem: Problem, *, precision: Precision = nullcontext) -> Examination:
+    """Measure on the domains that count; the exams' labels go into `accuracy` and nowhere else.
+
+    Args:
+        networks: of a joint problem as many as it has domains, else one.
+        problem: on whose domains.
+        precision: opens the autocast context that they run under.
+    """
+    if problem.setting is not Setting.JOINT:
+        ((domain, exam),) = problem.measured
+        return _examine(networks, domain, exam, problem, precision)
+    parts = {
+        domain.name: _examine(network, domain, exam, problem, precision)
+        for network, (domain, exam) in zip(networks.predictors(), problem.measured)
+    }
+    accuracies = {name: value for name, part in parts.items() for value in part.accuracy.values()}
+    return Examination(
+        {AVERAGE: fmean(accuracies.values()), **accuracies} if accuracies else {},
+        {score: fmean(part.scores[score] for part in parts.values()) for score in SCORES},
+        [f"{label} of {name}" for name, part in parts.items() for label in part.unpredicted],
+    )
+
+
+def _examine(
+    network: Network, domain: Domain, exam: Exam | None, problem: Problem, precision: Precision
+) -> Examination:
+    logits = infer(network, domain.samples, problem.input, precision=precision).result
+    classes = (domain.labels.task if domain.labels else problem.task).classes
+    predicted = set(logits.argmax(dim=1).tolist())
     accuracies = {}
-    if problem.exam is not None:
-        outputs = infer(network, problem.exam.samples, problem.input, precision=precision)
-        accuracies = {name: accuracy(logits, problem.exam.labels.values) for name, logits in outputs.logits.items()}
+    if exam is not None:
+        outputs = infer(network, exam.samples, problem.input, precision=precision)
+        accuracies = {name: accuracy(logits, exam.labels.values) for name, logits in outputs.logits.items()}
     return Examination(
         accuracies,
-        {name: score.compute(target).item() for name, score in SCORES.items()},
-        [index for index in range(problem.task.num_classes) if index not in predicted],
+        {name: score.compute(logits).item() for name, score in SCORES.items()},
+        [name for index, name in enumerate(classes) if index not in predicted],
     )

@@ -13,7 +13,9 @@ from isthmus.errors import OptionError
 from isthmus.experiments.folders import open_folder
 from isthmus.experiments.job import Job
 from isthmus.experiments.results import conditions, write_results
-from isthmus.experiments.run import check_startable, resolve, slug
+from isthmus.experiments.run import check_startable, resolve, setting_for
+from isthmus.methods.registry import default_methods
+from isthmus.names import slug
 from isthmus.report.results import Results, RunRecord, read_results
 from isthmus.selection.scores import get_score
 
@@ -40,7 +42,7 @@ class Comparison:
 
 
 def compare(
-    methods: Sequence[str] = ("source_only", "dann", "symnets"),
+    methods: Sequence[str] = (),
     problem: str | Problem = "digits-photo",
     *,
     seeds: int = 1,
@@ -59,7 +61,7 @@ def compare(
     Results are written after every run, so that nothing is lost if a later one fails.
 
     Args:
-        methods: registered names, with options after a colon (`dann:hidden=512`).
+        methods: registered names, with options after a colon (`dann:hidden=512`); none for the setting's usual ones.
         problem: a built-in name or a problem of your own.
         seeds: number of runs of each method.
         first_seed: the first run's seed; the others follow.
@@ -77,8 +79,7 @@ def compare(
     """
     from isthmus.report.html import write_report
 
-    if not methods:
-        raise OptionError("Expected at least one method. `isthmus methods` lists them.")
+    methods = methods or default_methods(setting_for(problem))
     if len(set(methods)) != len(methods):
         raise OptionError(f"Expected different methods, but got {', '.join(methods)}.")
     if seeds < 1:

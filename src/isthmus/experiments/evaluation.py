@@ -16,7 +16,9 @@ from isthmus.errors import DataError, ModelFileError, OptionError
 from isthmus.evaluation.inference import infer
 from isthmus.evaluation.metrics import accuracy, class_accuracies
 from isthmus.evaluation.models import DESCRIPTION, Model, load_model
-from isthmus.experiments.job import LAST
+from isthmus.experiments.job import LAST, SELECTED
+
+PARTS = (LAST, SELECTED)
 
 
 def open_model(folder: Path) -> Model:
@@ -28,6 +30,11 @@ def open_model(folder: Path) -> Model:
     for place in (folder, folder / LAST):
         if (place / DESCRIPTION).is_file():
             return load_model(place)
+        if domains := sorted(child.parent for child in place.glob(f"*/{DESCRIPTION}") if child.parent.name not in PARTS):
+            raise ModelFileError(
+                f"Expected the folder of one model, but {place} holds one for each of {len(domains)} domains. "
+                f"Give one of them: {', '.join(str(domain) for domain in domains)}."
+            )
     found = sorted(place.parent for place in folder.glob(f"runs/*/{LAST}"))
     hint = f" The runs of the comparison there are in folders of their own, such as {found[0]}." if found else ""
     raise ModelFileError(f"Expected the folder of a run or of a model, but {folder} is neither.{hint}")
@@ -106,8 +113,15 @@ def _exam_of(name: str | None, model: Model, data_root: Path | None) -> Exam:
             f"Expected what to measure on, as the model was not trained on a built-in problem (but on `{name}`). "
             f"Give labelled images with `--exam DIR`."
         ) from error
-    if problem.exam is None:
+    exams = [exam for _, exam in problem.measured if exam is not None]
+    if not exams:
         raise OptionError(f"Problem `{name}` has no exam. Give labelled images with `--exam DIR`.")
-    if problem.task.classes != model.classes or problem.input.shape != model.input.shape:
+    domain = model.trained_on.get("domain")
+    own_exams = [exam for exam in exams if len(exams) == 1 or exam.name == domain]
+    if not own_exams:
+        raise DataError(
+            f"Problem `{name}` measures several domains, but none is the model's. Give labelled images with `--exam DIR`."
+        )
+    if own_exams[0].labels.task.classes != model.classes or problem.input.shape != model.input.shape:
         raise DataError(f"The model was not trained for problem `{name}`: its classes or its input differ.")
-    return problem.exam
+    return own_exams[0]

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 import torch
+from torch import Tensor, nn
 
 from isthmus.data.problems import Problem
 from isthmus.engine.checkpoints import load_checkpoint, save_checkpoint, write_atomically
@@ -21,13 +22,16 @@ from isthmus.experiments.folders import open_folder, read_json, write_json
 from isthmus.experiments.record import Record
 from isthmus.experiments.results import conditions, run_result
 from isthmus.methods import Method, build_method
+from isthmus.names import slug
 from isthmus.nn.backbones import Backbone, build_backbone
+from isthmus.nn.classifiers import Classifier
 from isthmus.report.results import RunRecord
 
 if TYPE_CHECKING:
     from lightning.fabric import Fabric
 
-CHECKPOINT, RESULT, VIEWS, LAST, SELECTED = "checkpoint.pt", "result.json", "views.npz", "last", "selected"
+CHECKPOINT, RESULT, LAST, SELECTED = "checkpoint.pt", "result.json", "last", "selected"
+VIEWS, FINDINGS = "views.npz", "findings.npz"
 
 
 @dataclass(frozen=True)
@@ -82,8 +86,8 @@ class Job:
             workers=hardware.workers,
             title=f"{self.method} seed {self.seed}",
         )
-        views, record = Views(self.problem), Record()
-        before = views.embed(method)
+        views, record = Views(self.problem) if len(self.problem.measured) == 1 else None, Record()
+        before = views.embed(method) if views else {}
         if resume and (self.folder / CHECKPOINT).is_file():
             state = load_checkpoint(self.folder / CHECKPOINT)
             trainer.load_state_dict(state["trainer"])
@@ -96,7 +100,7 @@ class Job:
             due = epoch % interval == 0 or epoch == recipe.epochs
             record.add(epoch, losses, examine(method, self.problem, precision=fabric.autocast) if due else None)
             if due and record.beats_selected(self.select_by):
-                record.select(epoch, method.predictor().state_dict())
+                record.select(epoch, nn.ModuleList(method.predictors()).state_dict())
             if tensorboard is not None:
                 tensorboard.log_metrics(record.flat_row(-1), step=epoch)
             if fabric.is_global_zero:
@@ -106,26 +110,45 @@ class Job:
         trainer.run(after_epoch)
         result = run_result(self.method, self.seed, self.problem, trainer, record, self.select_by, self.place)
         if fabric.is_global_zero:
-            write_atomically(self.folder / VIEWS, lambda part: views.write(part, before, method))
+            if views:
+                write_atomically(self.folder / VIEWS, lambda part: views.write(part, before, method))
+            if findings := method.findings():
+                write_atomically(self.folder / FINDINGS, lambda part: _write_arrays(part, findings))
             self._write_models(method, record, config)
             write_json(self.folder / RESULT, result)
         return result
 
     def _method(self) -> Method[Any]:
         torch.manual_seed(self.seed)
-        return build_method(self.method, backbone_for(self.problem), self.problem.task.num_classes)
+        return build_method(self.method, backbone_for(self.problem), *self.problem.outputs)
 
     def _write_models(self, method: Method[Any], record: Record, config: dict[str, Any]) -> None:
-        network = method.predictor()
-        model = Model(network, self.problem.backbone, self.problem.task.classes, self.problem.input, config)
-        model.save(self.folder / LAST)
-        network.load_state_dict(record.selected_weights)
-        model.save(self.folder / SELECTED)
+        """One model a part, in a folder of its domain's name where there are several."""
+        networks = nn.ModuleList(method.predictors())
+        several = len(networks) > 1
+        for part in (LAST, SELECTED):
+            if part == SELECTED:
+                networks.load_state_dict(record.selected_weights)
+            for network, (domain, _) in zip(networks, self.problem.measured):
+                task = domain.labels.task if domain.labels else self.problem.task
+                about = config | ({"domain": domain.name} if several else {})
+                model = Model(cast("Classifier", network), self.problem.backbone, task.classes, self.problem.input, about)
+                model.save(self.folder / part / slug(domain.name) if several else self.folder / part)
+
+
+def _write_arrays(path: Path, tensors: dict[str, Tensor]) -> None:
+    import numpy as np
+
+    with path.open("wb") as file:
+        np.savez_compressed(file, allow_pickle=False, **{name: value.cpu().numpy() for name, value in tensors.items()})
 
 
 def backbone_for(problem: Problem) -> Backbone:
-    """A fresh backbone of the problem's kind, for its inputs, under its recipe's batch-norm policy."""
-    return build_backbone(problem.backbone, problem.input.shape, batch_norm=problem.recipe.batch_norm)
+    """A fresh backbone of the problem's kind, for its inputs, with batch norm and frozen stages as in its recipe."""
+    recipe = problem.recipe
+    return build_backbone(
+        problem.backbone, problem.input.shape, batch_norm=recipe.batch_norm, frozen_stages=recipe.frozen_stages
+    )
 
 
 @contextmanager

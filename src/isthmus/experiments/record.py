@@ -21,13 +21,13 @@ class Record:
 
     Attributes:
         rows: one an epoch: `epoch`, `losses`, and, where it was examined, `accuracy` of each classifier and `scores`.
-        unpredicted: classes given to no target sample at the last examination.
+        unpredicted: classes given to no training sample of the domain that counts, at the last examination.
         selected_epoch: the examined epoch with the best label-free score.
-        selected_weights: the predictor's weights at that epoch.
+        selected_weights: of all predictors, at that epoch.
     """
 
     rows: list[EpochRow] = field(default_factory=list)
-    unpredicted: list[int] = field(default_factory=list)
+    unpredicted: list[str] = field(default_factory=list)
     selected_epoch: int = 0
     selected_weights: dict[str, Tensor] = field(default_factory=dict)
 
@@ -45,7 +45,7 @@ class Record:
         return selected is None or bool(self.rows[-1]["scores"][score] > selected["scores"][score])
 
     def select(self, epoch: int, weights: dict[str, Tensor]) -> None:
-        """Take this epoch's predictor as the selected one."""
+        """Take this epoch's predictors as the selected ones."""
         self.selected_epoch = epoch
         self.selected_weights = {name: value.detach().clone() for name, value in weights.items()}
 

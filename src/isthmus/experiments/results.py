@@ -14,6 +14,7 @@ import torch
 
 from isthmus.data.inputs import ImageInput, describe
 from isthmus.data.problems import Problem
+from isthmus.data.tasks import Setting
 from isthmus.engine.hardware import Hardware
 from isthmus.engine.trainer import Trainer
 from isthmus.experiments.folders import write_json
@@ -39,18 +40,27 @@ def write_results(folder: Path, problem: Problem, runs: list[RunRecord]) -> Resu
 
 def problem_description(problem: Problem) -> ProblemRecord:
     """A problem as plain data; no labels in it."""
-    exam = problem.exam
+    exams = [exam for _, exam in problem.measured if exam is not None]
     return {
         "name": problem.name,
         "setting": str(problem.setting),
         "classes": list(problem.task.classes),
         "domains": [
-            {"name": domain.name, "samples": len(domain.samples), "labelled": domain.labels is not None}
+            {
+                "name": domain.name,
+                "samples": len(domain.samples),
+                "labelled": domain.labels is not None,
+                "classes": list(domain.labels.task.classes) if domain.labels else [],
+            }
             for domain in problem.domains
         ],
-        "exam": None
-        if exam is None
-        else {"name": exam.name, "samples": len(exam.samples), "transductive": exam.transductive},
+        "exam": {
+            "name": exams[0].name if problem.exam else f"the average of {len(exams)} domains",
+            "samples": sum(len(exam.samples) for exam in exams),
+            "transductive": all(exam.transductive for exam in exams),
+        }
+        if exams
+        else None,
         "backbone": problem.backbone,
         "recipe": asdict(problem.recipe),
         "notes": list(problem.notes),
@@ -83,7 +93,9 @@ def run_result(
     """One entry of `runs`."""
     heads = record.results()
     unknown: Scores = {"last": None, "selected": None, "oracle": None}
-    images = trainer.steps * problem.recipe.batch_size * len(problem.domains)
+    # Domains of a joint problem take turns.
+    domains = 1 if problem.setting is Setting.JOINT else len(problem.domains)
+    images = trainer.steps * problem.recipe.batch_size * domains
     return {
         "method": method,
         "seed": seed,
@@ -109,9 +121,11 @@ def diagnostics(problem: Problem, record: Record) -> list[Diagnostic]:
     found: list[Diagnostic] = [
         {"name": name, "value": value, "message": ""} for name, value in record.rows[-1]["scores"].items()
     ]
-    missing = [problem.task.classes[index] for index in record.unpredicted]
+    missing = record.unpredicted
     shown = ", ".join(missing[:5]) + (", …" if len(missing) > 5 else "")
-    message = f"{len(missing)} of {problem.task.num_classes} classes are never predicted on the target: {shown}."
+    tasks = [domain.labels.task if domain.labels else problem.task for domain, _ in problem.measured]
+    place = "their own domain" if problem.setting is Setting.JOINT else "the target"
+    message = f"{len(missing)} of {sum(t.num_classes for t in tasks)} classes are never predicted on {place}: {shown}."
     found.append({"name": "unpredicted_classes", "value": len(missing), "message": message if missing else ""})
     return found
 

@@ -14,12 +14,14 @@ from isthmus.data.loaders import steps_per_epoch
 from isthmus.data.problems import Problem
 from isthmus.data.recipes import Recipe
 from isthmus.data.samples import Samples
+from isthmus.data.tasks import Setting
 from isthmus.engine.hardware import Hardware
 from isthmus.errors import SettingError
 from isthmus.evaluation.models import Model, load_model
 from isthmus.experiments.job import LAST, Job, backbone_for
 from isthmus.experiments.results import write_results
 from isthmus.methods.registry import build_method, method_entry
+from isthmus.names import slug
 from isthmus.report.results import RunRecord
 from isthmus.selection.scores import get_score
 
@@ -113,10 +115,15 @@ def resolve(
     Raises:
         SettingError: naming the first method that does not fit, and what it is for.
     """
-    check_setting(methods, setting_of(problem) if isinstance(problem, str) else problem.setting)
+    check_setting(methods, setting_for(problem))
     if isinstance(problem, str):
         problem = load_problem(problem, Path(data_root) if data_root else None)
     return replace(problem, recipe=recipe or problem.recipe, backbone=backbone or problem.backbone)
+
+
+def setting_for(problem: str | Problem) -> Setting:
+    """The setting of a problem or of a built-in problem's name, without reading its data."""
+    return setting_of(problem) if isinstance(problem, str) else problem.setting
 
 
 def check_setting(methods: Iterable[str], setting: str) -> None:
@@ -145,13 +152,4 @@ def check_startable(methods: Iterable[str], problem: Problem, processes: int) ->
     with torch.random.fork_rng(devices=()):
         backbone = backbone_for(problem)
         for name in methods:
-            build_method(name, backbone, problem.task.num_classes)
-
-
-def slug(name: str) -> str:
-    """A name as part of a path.
-
-    >>> slug("dann:hidden=512")
-    'dann_hidden_512'
-    """
-    return "".join(c if c.isalnum() or c in "-_.+" else "_" for c in name)
+            build_method(name, backbone, *problem.outputs)

@@ -5,10 +5,11 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import ClassVar, Generic, TypeVar
+from typing import ClassVar, Generic, Protocol, TypeVar
 
 from torch import Tensor, nn
 
+from isthmus.data.batches import DomainBatch, Turns
 from isthmus.data.tasks import Setting
 from isthmus.nn.backbones.base import Backbone
 from isthmus.nn.classifiers import Classifier
@@ -25,7 +26,7 @@ class Objective:
 
 
 class Update:
-    """One optimiser step: which loss each group of parameters descends.
+    r"""One optimiser step: which loss each group of parameters descends.
 
     A loss may train several groups. Losses for different groups that come from the same forward pass are joined by
     `&` and stepped at once; a group that stands in several of them descends their sum:
@@ -39,6 +40,8 @@ class Update:
         source: the backbone's features of the source batch, where they were computed for this update: terms that the
             method takes on join it there.
         target: likewise of the target batch.
+        then: what is to be done to the weights after the step, given how far a constant gradient of size 1 moves them
+            in the end: the learning rate in force, with momentum $\mu$ of SGD that over $1 - \mu$.
     """
 
     def __init__(
@@ -49,11 +52,13 @@ class Update:
         log: Mapping[str, Tensor] | None = None,
         source: Tensor | None = None,
         target: Tensor | None = None,
+        then: Callable[[float], None] | None = None,
     ) -> None:
         self.objectives: tuple[Objective, ...] = (Objective(loss, on),)
         self.log: dict[str, Tensor] = dict(log or {})
         self.source = source
         self.target = target
+        self.then = then
 
     def __and__(self, other: Update) -> Update:
         joined = Update.__new__(Update)
@@ -61,6 +66,7 @@ class Update:
         joined.log = self.log | other.log
         joined.source = self.source if other.source is None else other.source
         joined.target = self.target if other.target is None else other.target
+        joined.then = self.then or other.then
         return joined
 
     @property
@@ -88,6 +94,18 @@ class Stage(Generic[BatchT]):
     lr_factor: float = 1.0
 
 
+class Survey(Protocol):
+    """What a method may ask for between epochs."""
+
+    def samples(self, domain: int) -> Iterator[DomainBatch]:
+        """All training samples of a domain, in order and as prediction sees them, a batch at a time."""
+        ...
+
+    def track(self, title: str, total: int) -> Callable[[int], None]:
+        """A progress bar; called with how much of `total` is done."""
+        ...
+
+
 class Method(nn.Module, ABC, Generic[BatchT]):
     """Base of all methods.
 
@@ -98,6 +116,7 @@ class Method(nn.Module, ABC, Generic[BatchT]):
     """
 
     setting: ClassVar[Setting]
+    turns: ClassVar[Turns] = "epoch"
     backbone: Backbone
     head: nn.Module
 
@@ -128,6 +147,22 @@ class Method(nn.Module, ABC, Generic[BatchT]):
             progress: of training, in [0, 1].
         """
 
+    def before_epoch(self, epoch: int, progress: float, survey: Survey) -> None:
+        """What is to be done between epochs: nothing, by default.
+
+        What it finds is kept in buffers, so that a run that was killed continues with it.
+
+        Args:
+            epoch: number of finished epochs.
+            progress: of training, in [0, 1).
+            survey: gives the training samples, without any augmentation.
+        """
+        return
+
+    def findings(self) -> dict[str, Tensor]:
+        """What training found besides a classifier, for the report, by name: nothing, by default."""
+        return {}
+
     def features(self, images: Tensor) -> Tensor:
         """Features that the classifiers see, (batch, features)."""
         features: Tensor = self.backbone(images)
@@ -140,3 +175,11 @@ class Method(nn.Module, ABC, Generic[BatchT]):
     def predictor(self) -> Classifier:
         """Images to the logits of the method's result: all that prediction needs."""
         return Classifier(self.backbone, next(iter(self.classifiers().values())))
+
+    def predictors(self) -> tuple[Classifier, ...]:
+        """A predictor for each domain that is measured; one, unless the method is for several."""
+        return (self.predictor(),)
+
+    def stage_rates(self, decay: float) -> dict[nn.Parameter, float]:
+        """Learning-rate factors of the backbone's parameters by depth; see `Backbone.stage_rates`."""
+        return self.backbone.stage_rates(decay)

@@ -11,6 +11,7 @@ from isthmus.errors import OptionError
 from isthmus.names import Name, build, joined_names, unknown
 
 if TYPE_CHECKING:
+    from isthmus.data.tasks import Classification
     from isthmus.methods.base import Method
     from isthmus.nn.backbones.base import Backbone
 
@@ -36,6 +37,10 @@ class MethodEntry:
     load: Callable[[], Callable[..., Any]]
 
 
+_DEFAULTS = {
+    "unsupervised": ("source_only", "dann", "symnets"),
+    "inductive": ("finetune_target", "joint_finetune", "jtln"),
+}
 _ENTRIES: dict[str, MethodEntry] = {}
 _TERMS: dict[str, MethodEntry] = {}
 
@@ -71,6 +76,11 @@ def method_entry(name: str) -> MethodEntry:
     return _ENTRIES[base]
 
 
+def default_methods(setting: str) -> tuple[str, ...]:
+    """What is compared in a setting where nobody says: its baseline, and methods that suit most problems."""
+    return _DEFAULTS[str(setting)]
+
+
 def term_entries() -> tuple[MethodEntry, ...]:
     """All terms that methods take on; their names begin with the `+` that joins them."""
     return tuple(_TERMS.values())
@@ -87,14 +97,19 @@ def term_entry(name: str) -> MethodEntry:
     return _TERMS[name]
 
 
-def build_method(name: str, backbone: Backbone, num_classes: int) -> Method[Any]:
+def build_method(name: str, backbone: Backbone, *outputs: int | Classification) -> Method[Any]:
     """A fresh method on `backbone`, with the options (`dann:hidden=512`) and terms (`dann+entropy`) in its name.
+
+    Args:
+        name: of a registered method, its options and terms.
+        backbone: what the method trains.
+        outputs: what it is to predict: `Problem.outputs`.
 
     Raises:
         OptionError: an unknown name, option or term, or a value out of range.
     """
     parsed, *terms = (Name.parse(part) for part in joined_names(name))
-    method: Method[Any] = build(method_entry(name).load(), parsed, backbone, num_classes)
+    method: Method[Any] = build(method_entry(name).load(), parsed, backbone, *outputs)
     if not terms:
         return method
     from isthmus.methods.combined import Combined
@@ -149,6 +164,15 @@ for _name, _summary in (
     ("dfa_safn", "SAFN with DFA: safn+dfa"),
 ):
     _built_in("unsupervised", _name, f"combinations:{_name}", _summary, "Wang et al., 2020")
+
+_LU = "Lu et al., 2017"
+for _name, _path, _summary in (
+    ("finetune_target", "finetune_target:FinetuneTarget", "the target's labels alone: what every method must beat"),
+    ("consecutive", "consecutive:Consecutive", "the source first, then the target"),
+    ("joint_finetune", "joint_finetune:JointFinetune", "both domains at once, a classifier for each"),
+    ("jtln", "jtln:JTLN", "joint fine-tuning, the two classifiers tied by optimal transport"),
+):
+    _built_in("inductive", _name, f"inductive.{_path}", _summary, _LU)
 
 for _name, _path, _summary, _source in (
     ("+entropy", "terms.entropy:Entropy", "target predictions become certain", "Grandvalet and Bengio, NeurIPS 2004"),

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from isthmus.report.results import EpochRow, Results, statistic
-from isthmus.report.tables import BASELINE, ORACLE_HEADING
+from isthmus.report.tables import ORACLE_HEADING
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -34,14 +34,14 @@ class Style:
     dash: str
 
 
-def method_styles(methods: Iterable[str]) -> dict[str, Style]:
+def method_styles(methods: Iterable[str], baseline: str) -> dict[str, Style]:
     """A style per method: the baseline in ink, the others in colours and then in dashes."""
-    others = [method for method in methods if method != BASELINE]
+    others = [method for method in methods if method != baseline]
     styles = {
         method: Style(COLOURS[i % len(COLOURS)], DASHES[i // len(COLOURS) % len(DASHES)])
         for i, method in enumerate(others)
     }
-    return {BASELINE: Style(INK, "-"), **styles}
+    return {baseline: Style(INK, "-"), **styles}
 
 
 def score_plot(results: Results, styles: dict[str, Style]) -> str:

@@ -9,10 +9,21 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from isthmus.errors import RunFolderError
+from isthmus.report.categories import cost_plot, nearest
 from isthmus.report.embeddings import SOURCE, TARGET, class_colour, embedding_plot
 from isthmus.report.figures import learning_curves, loss_curves, method_styles, score_plot
-from isthmus.report.results import Results, RunRecord, Views, by_method, read_history, read_results, read_views
-from isthmus.report.tables import caption, cells, headings, score_rows
+from isthmus.report.results import (
+    ProblemRecord,
+    Results,
+    RunRecord,
+    Views,
+    by_method,
+    read_findings,
+    read_history,
+    read_results,
+    read_views,
+)
+from isthmus.report.tables import baseline_of, caption, cells, headings, score_rows
 from isthmus.report.verdict import verdict
 
 if TYPE_CHECKING:
@@ -44,6 +55,15 @@ class Finding:
     method: str
     message: str
     seeds: list[int]
+
+
+@dataclass(frozen=True)
+class Categories:
+    """The costs between the classes of two domains, drawn, and the nearest source classes of each target class."""
+
+    method: str
+    plot: str
+    nearest: list[tuple[str, list[tuple[str, float]]]]
 
 
 def write_report(folder: Path) -> Path:
@@ -96,7 +116,7 @@ def _render(folder: Path, results: Results) -> str:
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
     problem, groups = results["problem"], by_method(results["runs"])
-    styles = method_styles(groups)
+    styles = method_styles(groups, baseline_of(results))
     histories = {method: [read_history(folder / run["folder"]) for run in runs] for method, runs in groups.items()}
     # Features and pictures are shown of each method's first seed.
     views = {method: read_views(folder / runs[0]["folder"]) for method, runs in groups.items()}
@@ -121,7 +141,8 @@ def _render(folder: Path, results: Results) -> str:
         scores=None if problem["exam"] is None else _data(score_plot(results, styles)),
         curves=curves and _data(curves),
         losses=_data(loss_curves(histories)),
-        embeddings=_embeddings(shown),
+        embeddings=_embeddings(shown, problem),
+        categories=_categories(folder, groups, problem),
         samples={method: found for method, found in samples.items() if found},
         styles=styles,
         domain_colours=(SOURCE, TARGET),
@@ -129,14 +150,27 @@ def _render(folder: Path, results: Results) -> str:
     )
 
 
-def _embeddings(views: dict[str, Views]) -> dict[str, str]:
+def _embeddings(views: dict[str, Views], problem: ProblemRecord) -> dict[str, str]:
     plots: dict[str, str] = {}
     for method, view in views.items():
-        labels = view.source_labels, view.target_labels
+        # Classes of the source that are not the problem's have no colour of their own.
+        known = problem["domains"][0].get("classes", problem["classes"]) == problem["classes"]
+        labels = view.source_labels if known else 0 * view.source_labels - 1, view.target_labels
         if not plots:
             plots["before training"] = _data(embedding_plot(view.source_before, view.target_before, *labels))
         plots[f"after {method}"] = _data(embedding_plot(view.source_after, view.target_after, *labels))
     return plots
+
+
+def _categories(folder: Path, groups: dict[str, list[RunRecord]], problem: ProblemRecord) -> list[Categories]:
+    """The cost matrices of the methods that have one, of each method's first seed."""
+    found = []
+    for method, runs in groups.items():
+        costs = read_findings(folder / runs[0]["folder"]).get("category_costs")
+        if costs is not None:
+            names = problem["domains"][0]["classes"], problem["domains"][1]["classes"]
+            found.append(Categories(method, _data(cost_plot(costs, *names)), nearest(costs, *names)))
+    return found
 
 
 def _data(svg: str) -> str:

@@ -73,11 +73,12 @@ class SummaryRow(TypedDict):
 
 
 class DomainRecord(TypedDict):
-    """A domain as training saw it."""
+    """A domain as training saw it, with the names of its own classes if it is labelled."""
 
     name: str
     samples: int
     labelled: bool
+    classes: list[str]
 
 
 class ExamRecord(TypedDict):
@@ -231,6 +232,28 @@ def read_views(folder: Path) -> Views | None:
         with np.load(path, allow_pickle=False) as arrays:
             return Views(**{name: arrays[name] for name in Views.__dataclass_fields__})
     except (KeyError, ValueError, OSError, zipfile.BadZipFile) as error:
+        raise RunFolderError(
+            f"Expected the arrays of a run in `{path}`, but got: {error}. Delete the file to do without them."
+        ) from error
+
+
+def read_findings(folder: Path) -> dict[str, NDArray[Any]]:
+    """What the run in `folder` found besides a classifier, by name; nothing if it kept nothing.
+
+    Raises:
+        RunFolderError: `findings.npz` is unreadable.
+    """
+    import zipfile
+
+    import numpy as np
+
+    path = folder / "findings.npz"
+    if not path.is_file():
+        return {}
+    try:
+        with np.load(path, allow_pickle=False) as arrays:
+            return dict(arrays)
+    except (ValueError, OSError, zipfile.BadZipFile) as error:
         raise RunFolderError(
             f"Expected the arrays of a run in `{path}`, but got: {error}. Delete the file to do without them."
         ) from error

@@ -11,17 +11,18 @@ from isthmus.report.results import Results, RunRecord, Scores, Statistic, by_met
 if TYPE_CHECKING:
     from rich.table import Table
 
-BASELINE = "source_only"
+BASELINES = {"unsupervised": "source_only", "inductive": "finetune_target", "joint": "isolated"}
+"""What every method of a setting must beat."""
 ORACLE_HEADING = "oracle (uses exam labels)"
 
 
 @dataclass(frozen=True)
 class ScoreRow:
-    """A line of the table: a method, or another head of the method above.
+    """A line of the table: a method, or another head of the method above, or in the joint setting one of its domains.
 
     Attributes:
-        label: the method, or the name of the head.
-        is_head: whether it is a head's line, without gain, seeds and seconds.
+        label: the method, or the name of the head or domain.
+        is_head: whether it is a head's or domain's line, without gain, seeds and seconds.
         last, selected, oracle: scores over seeds.
         gain: of the last epoch over the baseline, in points, positive for better; None without a baseline.
         label_free: the score that models were selected by.
@@ -40,6 +41,11 @@ class ScoreRow:
     seconds: float
 
 
+def baseline_of(results: Results) -> str:
+    """The name of what every method of the results' setting must beat."""
+    return BASELINES[results["problem"]["setting"]]
+
+
 LABEL_WIDTH = 24
 """Names of methods fold where they are longer than this and the terminal is narrow."""
 
@@ -47,8 +53,9 @@ LABEL_WIDTH = 24
 def score_rows(results: Results) -> list[ScoreRow]:
     """The lines of the table; in order of the label-free score where there is no exam, else in order of running."""
     groups = by_method(results["runs"])
-    baseline = statistic(run["scores"]["last"] for run in groups.get(BASELINE, []))["mean"]
-    blocks = [_block(method, runs, baseline) for method, runs in groups.items()]
+    baseline = baseline_of(results)
+    level = statistic(run["scores"]["last"] for run in groups.get(baseline, []))["mean"]
+    blocks = [_block(method, runs, None if method == baseline else level) for method, runs in groups.items()]
     if results["problem"]["exam"] is None:
         blocks = [block[:1] for block in sorted(blocks, key=_label_free, reverse=True)]
     return [row for block in blocks for row in block]
@@ -91,7 +98,9 @@ def headings(results: Results) -> list[str]:
 
 def cells(results: Results, row: ScoreRow) -> list[str]:
     """The texts of a line, one per heading."""
-    label = f"· {row.label} head" if row.is_head else row.label
+    label = row.label
+    if row.is_head:
+        label = f"· {label}" if results["problem"]["setting"] == "joint" else f"· {label} head"
     tail = (
         ["", ""]
         if row.is_head
@@ -115,7 +124,7 @@ def caption(results: Results) -> str:
     run = results["runs"][0]
     better = "" if run["higher_is_better"] else ", lower is better"
     seen = "; its samples were also trained on, without their labels" if exam["transductive"] else ""
-    gain = f" Gain: points of the last epoch over {BASELINE}." if _has_gain(results) else ""
+    gain = f" Gain: points of the last epoch over {baseline_of(results)}." if _has_gain(results) else ""
     return (
         f"{run['metric'].capitalize()} in percent{better}, on {exam['name']} ({exam['samples']:,} samples{seen}); "
         f"{spread}. Selected by {run['selected_by']}.{gain}"
@@ -162,13 +171,13 @@ def markdown_table(results: Results) -> str:
     return "\n".join(f"| {' | '.join(line)} |" for line in lines) + f"\n\n{caption(results)}\n"
 
 
-def _block(method: str, runs: list[RunRecord], baseline: float | None) -> list[ScoreRow]:
+def _block(method: str, runs: list[RunRecord], level: float | None) -> list[ScoreRow]:
     seconds = statistics.fmean(run["seconds"] for run in runs)
     label_free = statistic(_selection_score(run) for run in runs)
     last, selected, oracle = _statistics([run["scores"] for run in runs])
     gain = None
-    if baseline is not None and last["mean"] is not None and method != BASELINE:
-        gain = 100 * (last["mean"] - baseline) * (1 if runs[0]["higher_is_better"] else -1)
+    if level is not None and last["mean"] is not None:
+        gain = 100 * (last["mean"] - level) * (1 if runs[0]["higher_is_better"] else -1)
     rows = [ScoreRow(method, False, last, selected, oracle, gain, label_free, len(runs), seconds)]
     # The first head gives the method's own scores.
     for head in list(runs[0]["heads"])[1:]:
@@ -187,7 +196,7 @@ def _statistics(scores: list[Scores]) -> tuple[Statistic, Statistic, Statistic]:
 
 def _has_gain(results: Results) -> bool:
     methods = {run["method"] for run in results["runs"]}
-    return BASELINE in methods and len(methods) > 1
+    return baseline_of(results) in methods and len(methods) > 1
 
 
 def _label_free(block: list[ScoreRow]) -> float:

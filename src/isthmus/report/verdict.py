@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from isthmus.report.results import Results, SummaryRow
-from isthmus.report.tables import BASELINE, percent, ranking_score, score_rows
+from isthmus.report.tables import baseline_of, percent, ranking_score, score_rows
 
 
 def verdict(results: Results) -> str:
@@ -14,7 +14,7 @@ def verdict(results: Results) -> str:
         return _without_exam(results)
     sign = 1 if results["runs"][0]["higher_is_better"] else -1
     ranked = sorted(results["summary"], key=lambda row: -sign * (row["last"]["mean"] or 0.0))
-    baseline = next((row for row in ranked if row["method"] == BASELINE), None)
+    baseline = next((row for row in ranked if row["method"] == baseline_of(results)), None)
     if len(ranked) == 1:
         return _alone(results, ranked[0])
     others = [row for row in ranked if row is not baseline]
@@ -50,7 +50,8 @@ def _alone(results: Results, row: SummaryRow) -> str:
     exam = results["problem"]["exam"]
     place = f" on {exam['name']}" if exam else ""
     noise = " One seed: how much of this is noise is unknown." if row["n"] == 1 else ""
-    advice = "" if row["method"] == BASELINE else f" Compare with {BASELINE} to see what adaptation gains."
+    baseline = baseline_of(results)
+    advice = "" if row["method"] == baseline else f" Compare with {baseline} to see what it gains."
     return (
         f"{row['method']} reaches {percent(row['last'])} % {results['runs'][0]['metric']}{place} "
         f"(last epoch, {_seeds(row, row)}).{noise}{advice}"

@@ -79,3 +79,46 @@ def write_objects(root: Path, domains: dict[str, int], *, inside: str = "") -> N
             folder.mkdir(parents=True)
             for index in range(number):
                 Image.new("RGB", (10, 10), (index, 0, 0)).save(folder / f"{index}.jpg")
+
+
+def write_notmnist(root: Path, split: str, number: int = 30) -> np.ndarray:
+    """Image i is of shade 255 − i (modulo 256) and shows the letter i % 10."""
+    images = np.broadcast_to(255 - (np.arange(number) % 256)[:, None, None], (number, 28, 28)).astype(np.uint8)
+    prefix = {"train": "train", "test": "t10k"}[split]
+    write_idx(root / "notmnist" / f"{prefix}-images-idx3-ubyte.gz", images)
+    write_idx(root / "notmnist" / f"{prefix}-labels-idx1-ubyte.gz", (np.arange(number) % 10).astype(np.uint8))
+    return images
+
+
+def write_caltech101(root: Path, number: int = 3, classes: int = 100) -> None:
+    """Classes `c00`, `c01`, … and the two that are left out; image i of class k has the colour (k, i, 0)."""
+    for place, name in enumerate([*(f"c{place:02d}" for place in range(classes)), "BACKGROUND_Google", "Faces_easy"]):
+        folder = root / name
+        folder.mkdir(parents=True)
+        for index in range(number):
+            Image.new("RGB", (20, 20), (place, index, 0)).save(folder / f"image_{index:04d}.png")
+
+
+AIRCRAFT = {"A300": "Airbus", "A310": "Airbus", "707": "Boeing", "737-200": "Boeing", "CRJ-200": "Canadair"}
+
+
+def write_aircraft(root: Path, number: int = 2) -> None:
+    """So many photographs of each variant in every split: variant and place are the colour, above a white banner."""
+    data = root / "fgvc-aircraft-2013b" / "data"
+    (data / "images").mkdir(parents=True)
+    (data / "variants.txt").write_text("\n".join(AIRCRAFT) + "\n")
+    (data / "manufacturers.txt").write_text("\n".join(sorted(set(AIRCRAFT.values()))) + "\n")
+    lines: dict[tuple[str, str], list[str]] = {}
+    for index in range(3 * number * len(AIRCRAFT)):
+        split, (variant, maker) = (
+            ("train", "val", "test")[index % 3],
+            list(AIRCRAFT.items())[index // 3 % len(AIRCRAFT)],
+        )
+        image = Image.new("RGB", (30, 40), (255, 255, 255))
+        image.paste((list(AIRCRAFT).index(variant), index, 0), (0, 0, 30, 20))
+        image.save(data / "images" / f"{index:07d}.jpg", "PNG")  # so that colours stay
+        for part in (split, "trainval") if split != "test" else (split,):
+            lines.setdefault(("variant", part), []).append(f"{index:07d} {variant}")
+            lines.setdefault(("manufacturer", part), []).append(f"{index:07d} {maker}")
+    for (level, split), rows in lines.items():
+        (data / f"images_{level}_{split}.txt").write_text("\n".join(rows) + "\n")

@@ -118,7 +118,7 @@ def test_mnist_m(tmp_path: Path, official: bool) -> None:
 def test_mnist_m_that_is_missing_or_broken(tmp_path: Path) -> None:
     input = ImageInput.plain(3, 28)
     with pytest.raises(
-        DataError, match=r"MNIST-M's train images at `.*mnist_m`.*no official address.*train_labels\.txt"
+        DataError, match=r"MNIST-M's train images at `.*mnist_m`.*not downloaded for you.*train_labels\.txt"
     ):
         mnist_m(tmp_path, "train", input)
     write_mnist_m(tmp_path)

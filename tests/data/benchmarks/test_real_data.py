@@ -12,11 +12,12 @@ from sklearn.neighbors import KNeighborsClassifier
 from torch import Tensor
 
 from isthmus.data.benchmarks import load_problem
+from isthmus.data.benchmarks.cifar10 import cifar10
 from isthmus.data.benchmarks.mnist import mnist
 from isthmus.data.benchmarks.office_features import features
 from isthmus.data.benchmarks.usps import usps
 from isthmus.data.problems import Problem
-from isthmus.data.samples import Samples
+from isthmus.data.samples import Samples, names_of
 
 ROOT = Path(os.environ.get("ISTHMUS_DATA", "/nonexistent"))
 
@@ -146,3 +147,48 @@ def test_surf_nearest_neighbours() -> None:
     problem = load_problem("office-caltech10-surf:caltech-amazon", ROOT)
     assert problem.target.labels is None
     np.testing.assert_array_equal(exam_labels(problem), features(ROOT, "surf800", "amazon")[1])
+
+
+def test_notmnist_mnist_and_what_neighbours_make_of_few_digits() -> None:
+    need("mnist")
+    need("notmnist")
+    problem = load_problem("notmnist-mnist:10", ROOT)
+    assert problem.source.labels is not None
+    assert problem.target.labels is not None
+    assert problem.source.labels.values.bincount().tolist() == [len(problem.source.samples) // 10] * 10
+    assert problem.target.labels.values.bincount().tolist() == [10] * 10
+    assert problem.exam is not None
+    np.testing.assert_array_equal(exam_labels(problem), mnist(ROOT, "test").labels)
+    accuracy = neighbour_accuracy(
+        read(problem.target.samples).flatten(1).double().numpy(),
+        problem.target.labels.values.numpy(),
+        read(problem.exam.samples).flatten(1).double().numpy(),
+        exam_labels(problem),
+    )
+    assert 65 < accuracy < 80  # the usual of ten labels a digit
+    assert read(problem.source.samples).float().mean() < 128  # white on black
+
+
+def test_caltech101() -> None:
+    need("caltech101")
+    problem = load_problem("caltech101:22", ROOT)
+    assert problem.source.labels is not None
+    assert problem.target.labels is not None
+    assert problem.exam is not None
+    assert problem.source.labels.task.num_classes == 78
+    assert not {"BACKGROUND_Google", "Faces_easy"} & {*problem.source.labels.task.classes, *problem.task.classes}
+    assert problem.target.labels.values.bincount().tolist() == [10] * 22
+    counts = problem.exam.labels.values.bincount()
+    assert len(counts) == 22
+    assert int(counts.min()) >= 21  # the smallest class has 31 images
+    assert int(counts.max()) <= 50
+    assert not set(names_of(problem.target.samples)) & set(names_of(problem.exam.samples))
+
+
+def test_cifar10() -> None:
+    need("cifar10")
+    for split in ("train", "test"):
+        images, labels = cifar10(ROOT, split)
+        assert images.shape[1:] == (3, 32, 32)
+        assert len(labels.bincount().unique()) == 1  # as many of each class
+        assert 110 < float(images.float().mean()) < 130

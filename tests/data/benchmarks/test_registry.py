@@ -31,17 +31,42 @@ def test_names_are_distinct_and_described() -> None:
     assert "office31:amazon-webcam" in NAMES
     assert "office-home:art-clipart" in NAMES
     assert "digits-photo" in NAMES
+    assert "caltech101:22" in NAMES
+
+
+@pytest.mark.parametrize(
+    ("name", "setting"),
+    [
+        ("digits-photo", Setting.UNSUPERVISED),
+        ("office31:amazon-webcam", Setting.UNSUPERVISED),
+        ("digits-others", Setting.INDUCTIVE),
+        ("notmnist-mnist:5", Setting.INDUCTIVE),
+        ("fgvc-aircraft:boeing", Setting.INDUCTIVE),
+    ],
+)
+def test_settings_are_known_without_data(name: str, setting: Setting) -> None:
+    assert setting_of(name) is setting
+
+
+def test_lists_say_what_follows_the_colon() -> None:
+    patterns = {entry.name: (entry.pattern, entry.choices) for entry in entries()}
+    assert patterns["digits-others"] == ("digits-others", ())
+    assert patterns["office31"] == ("office31:SOURCE-TARGET", ("amazon", "dslr", "webcam"))
+    assert patterns["notmnist-mnist"] == ("notmnist-mnist:LABELS", ("10", "5", "20", "50"))
+    assert patterns["fgvc-aircraft"] == ("fgvc-aircraft:MANUFACTURER", ("boeing", "airbus"))
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_every_problem_without_data_says_what_to_do(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(url: str, timeout: float) -> None:
+    def refuse(*arguments: object, **options: object) -> None:
         raise OSError("offline")
 
     monkeypatch.setattr(download, "urlopen", refuse)
-    assert setting_of(name) is Setting.UNSUPERVISED
-    if name == "digits-photo":  # comes with scikit-learn
-        assert load_problem(name, tmp_path).name == name
+    monkeypatch.setattr("urllib.request.urlopen", refuse)  # torchvision's
+    if name in ("digits-photo", "digits-others"):  # come with scikit-learn
+        problem = load_problem(name, tmp_path)
+        assert problem.name == name
+        assert problem.setting is setting_of(name)
         return
     with pytest.raises(DataError, match=r"put it at `|lay it out as `"):
         load_problem(name, tmp_path)

@@ -11,6 +11,7 @@ import torch
 from isthmus.data.inputs import VectorInput
 from isthmus.data.readers.arrays import array_problem, sample_tensor
 from isthmus.data.readers.labels import LabelCode, label_values
+from isthmus.data.tasks import Setting
 from isthmus.errors import DataError
 
 RANDOM = np.random.default_rng(0)
@@ -43,6 +44,37 @@ def test_exam_on_the_target_itself_is_transductive() -> None:
     problem = array_problem(X, Y, T, exam=(T, np.zeros(10, dtype=int)))
     assert problem.exam is not None
     assert problem.exam.transductive
+
+
+def test_labels_of_other_classes_make_it_inductive() -> None:
+    problem = array_problem(X, Y, T, np.array(["oak", "yew"] * 5), exam=(T[:4] + 1, ["yew"] * 4))
+    assert problem.setting is Setting.INDUCTIVE
+    assert problem.task.classes == ("oak", "yew")
+    assert problem.source.labels is not None
+    assert problem.target.labels is not None
+    assert problem.source.labels.task.classes == ("0", "1", "2")
+    assert problem.target.labels.values.tolist() == [0, 1] * 5
+    assert problem.exam is not None
+    assert problem.exam.labels.values.tolist() == [1] * 4
+    assert not problem.exam.transductive
+    assert (problem.recipe.batch_size, problem.recipe.steps_per_epoch) == (10, 4)
+    assert array_problem(X, Y, T, np.arange(10) % 2 + 3).exam is None
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"y_target": np.arange(10) % 4 + 2}, r"`y_target`: expected labels of other classes .* but got `2` in both"),
+        ({"y_target": ["b", "x"] * 5, "classes": ["a", "b", "c"]}, r"but got `b` in both"),
+        ({"y_target": [3, 4]}, r"`y_target`: expected one label a sample, but got 2 for 10"),
+        ({"y_target": [3] * 10}, r"at least two classes"),
+        ({"exam": (T, [3, 4] * 5)}, r"`exam`: expected other samples than `X_target`, whose labels are trained on"),
+        ({"exam": (T + 1, [0] * 10)}, r"`exam`: expected labels among `3`, `4`, but got also `0`"),
+    ],
+)
+def test_what_is_refused_of_labels_of_the_target(change: dict[str, Any], message: str) -> None:
+    with pytest.raises(DataError, match=message):
+        array_problem(X, Y, T, **{"y_target": [3, 4] * 5, **change})
 
 
 @pytest.mark.parametrize(

@@ -24,23 +24,6 @@ from isthmus.errors import DataError, OptionError
 Make = Callable[..., Path]
 
 
-@pytest.fixture
-def make(tmp_path: Path) -> Make:
-    """Makes a folder with images of one shade each: `make("source", cat=3, dog=2)`, or flat: `make("target", 4)`."""
-
-    def make(name: str, flat: int = 0, /, *, side: int = 20, **classes: int) -> Path:
-        root = tmp_path / name
-        shade = 0
-        for folder, number in [("", flat), *classes.items()]:
-            (root / folder).mkdir(parents=True, exist_ok=True)
-            for index in range(number):
-                Image.new("RGB", (side, side), (shade, shade, shade)).save(root / folder / f"{index}.png")
-                shade += 1
-        return root
-
-    return make
-
-
 def shades(problem_samples: object, number: int) -> list[int]:
     images = problem_samples.read(torch.arange(number), torch.Generator())  # type: ignore[attr-defined]
     return images[:, 0, 0, 0].tolist()

@@ -32,6 +32,7 @@ class ProblemEntry:
         source: where it was published.
         loader: `module:function`; called with the data root, after the variant where there are variants.
         variants: what follows the name and a colon (`office31:amazon-webcam`); empty for a single problem.
+        placeholder: what stands for a variant in a list.
     """
 
     name: str
@@ -40,6 +41,17 @@ class ProblemEntry:
     source: str
     loader: str
     variants: tuple[str, ...] = ()
+    placeholder: str = ""
+
+    @property
+    def pattern(self) -> str:
+        """The name, with a placeholder for the variant where it needs one: `office31:SOURCE-TARGET`."""
+        return f"{self.name}:{self.placeholder}" if self.variants else self.name
+
+    @property
+    def choices(self) -> tuple[str, ...]:
+        """What a part of the placeholder can be: the domains of a pair, or the variants."""
+        return tuple(dict.fromkeys(variant.partition("-")[0] for variant in self.variants))
 
 
 def entries() -> tuple[ProblemEntry, ...]:
@@ -97,7 +109,15 @@ def _pairs(*domains: str) -> tuple[str, ...]:
 def _unsupervised(
     name: str, path: str, summary: str, source: str, variants: tuple[str, ...] = ()
 ) -> tuple[str, ProblemEntry]:
-    return name, ProblemEntry(name, "unsupervised", summary, source, f"isthmus.data.benchmarks.{path}", variants)
+    loader = f"isthmus.data.benchmarks.{path}"
+    return name, ProblemEntry(name, "unsupervised", summary, source, loader, variants, "SOURCE-TARGET")
+
+
+def _inductive(
+    name: str, path: str, summary: str, source: str, variants: tuple[str, ...] = (), placeholder: str = ""
+) -> tuple[str, ProblemEntry]:
+    loader = f"isthmus.data.benchmarks.{path}"
+    return name, ProblemEntry(name, "inductive", summary, source, loader, variants, placeholder)
 
 
 _MCD = "Saito et al., CVPR 2018"
@@ -157,6 +177,36 @@ _ENTRIES = dict(
             "10 objects as histograms of SURF words, transductive",
             _GONG,
             _OFFICE_CALTECH,
+        ),
+        _inductive(
+            "digits-others",
+            "digits_others:digits_others",
+            "six handwritten digits to the four others, 5 labels each; needs no download",
+            "made of scikit-learn's data",
+        ),
+        _inductive(
+            "notmnist-mnist",
+            "notmnist_mnist:notmnist_mnist",
+            "letters A to J to MNIST with so many labels a digit, MNIST test set",
+            "Bulatov, 2011; LeCun et al., 1998",
+            ("10", "5", "20", "50"),
+            "LABELS",
+        ),
+        _inductive(
+            "caltech101",
+            "caltech101:caltech101_few",
+            "objects to so many other objects, 10 labels each, their other images",
+            "Fei-Fei et al., 2004",
+            ("22", "10", "50"),
+            "CLASSES",
+        ),
+        _inductive(
+            "fgvc-aircraft",
+            "aircraft:aircraft",
+            "all other aircraft to those of one manufacturer, its test set",
+            "Maji et al., 2013; Lu et al., 2017",
+            ("boeing", "airbus"),
+            "MANUFACTURER",
         ),
     ]
 )

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import torch
-
 from isthmus.data.benchmarks.mnist import LabelledImages, mnist
 from isthmus.data.benchmarks.mnist_m import mnist_m
 from isthmus.data.benchmarks.svhn import svhn
@@ -14,6 +12,7 @@ from isthmus.data.inputs import ImageInput
 from isthmus.data.problems import Domain, Exam, Problem
 from isthmus.data.readers.arrays import stored_samples
 from isthmus.data.recipes import Recipe
+from isthmus.data.splits import shuffled
 from isthmus.data.tasks import Classification, Labels
 
 DIGITS = Classification(tuple(str(digit) for digit in range(10)))
@@ -69,7 +68,7 @@ def svhn_mnist(data_root: Path) -> Problem:
 
 def draw(data: LabelledImages, number: int) -> LabelledImages:
     """A random subset without repetition, the same every time; all of the data where it is no larger."""
-    order = torch.randperm(len(data.labels), generator=torch.Generator().manual_seed(0))[:number]
+    order = shuffled(len(data.labels))[:number]
     return LabelledImages(data.images[order], data.labels[order])
 
 

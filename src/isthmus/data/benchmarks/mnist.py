@@ -26,10 +26,11 @@ FILES = {
         RemoteFile(f"{ADDRESS}t10k-labels-idx1-ubyte.gz", "ec29112dd5afa0611ce80d1b7f02629c"),
     ),
 }
+DOWNLOADED_ANEW = "Delete it; it will be downloaded anew."
 
 
 class LabelledImages(NamedTuple):
-    """Images (n, channels, height, width) uint8 and the digits they show, (n,) int64."""
+    """Images (n, channels, height, width) uint8 and their classes, (n,) int64."""
 
     images: Tensor
     labels: Tensor
@@ -41,20 +42,35 @@ def mnist(root: Path, split: str) -> LabelledImages:
     Raises:
         DataError: the files cannot be downloaded, or are no idx files of one length.
     """
-    images, labels = (read_idx(_path(root, file)) for file in FILES[split])
-    if images.ndim != 3 or labels.shape != images.shape[:1]:
+    images, labels = (_path(root, file) for file in FILES[split])
+    return read_pair(images, labels)
+
+
+def read_pair(images: Path, labels: Path, *, remedy: str = DOWNLOADED_ANEW) -> LabelledImages:
+    """Grey images and their labels from two idx files.
+
+    Args:
+        images: the file of images.
+        labels: the file of labels.
+        remedy: what to do about files that are corrupt.
+
+    Raises:
+        DataError: a file is corrupt or of another format, or they are not of one length.
+    """
+    pixels, classes = read_idx(images, remedy=remedy), read_idx(labels, remedy=remedy)
+    if pixels.ndim != 3 or classes.shape != pixels.shape[:1]:
         raise DataError(
-            f"Expected MNIST's {split} files in `{root}` to hold images and as many labels, but got shapes "
-            f"{images.shape} and {labels.shape}. Delete them; they will be downloaded anew."
+            f"Expected images in `{images}` and as many labels in `{labels}`, but got shapes {pixels.shape} and "
+            f"{classes.shape}. {remedy}"
         )
-    return LabelledImages(torch.from_numpy(images)[:, None], torch.from_numpy(labels).long())
+    return LabelledImages(torch.from_numpy(pixels)[:, None], torch.from_numpy(classes).long())
 
 
-def read_idx(path: Path) -> np.ndarray[Any, np.dtype[np.uint8]]:
+def read_idx(path: Path, *, remedy: str = DOWNLOADED_ANEW) -> np.ndarray[Any, np.dtype[np.uint8]]:
     """The array of bytes in an idx file, gzipped or not.
 
     The format: two zero bytes, 8 for unsigned bytes, the number of dimensions, each dimension as four bytes, most
-    significant first, then the values.
+    significant first, then the values. `remedy` says what to do about a corrupt file.
 
     Raises:
         DataError: the file is corrupt or of another format.
@@ -64,16 +80,13 @@ def read_idx(path: Path) -> np.ndarray[Any, np.dtype[np.uint8]]:
         if content[:2] == b"\x1f\x8b":
             content = gzip.decompress(content)
     except (OSError, EOFError, zlib.error) as error:
-        raise DataError(f"`{path}` cannot be read: {error}. Delete it; it will be downloaded anew.") from error
+        raise DataError(f"`{path}` cannot be read: {error}. {remedy}") from error
     start = 4 + 4 * content[3] if len(content) > 4 else 0
     if content[:3] != b"\0\0\x08" or len(content) < start:
-        raise DataError(f"Expected an idx file of bytes at `{path}`, but got another format. Delete it.")
+        raise DataError(f"Expected an idx file of bytes at `{path}`, but got another format. {remedy}")
     shape = np.frombuffer(content[4:start], ">u4").astype(int)
     if len(content) - start != shape.prod():
-        raise DataError(
-            f"Expected {shape.prod()} values in `{path}`, but got {len(content) - start}. Delete it; it will be "
-            f"downloaded anew."
-        )
+        raise DataError(f"Expected {shape.prod()} values in `{path}`, but got {len(content) - start}. {remedy}")
     return np.frombuffer(content, np.uint8, offset=start).reshape(shape).copy()
 
 

@@ -33,9 +33,9 @@ def matching_child(folder: Path, *names: str) -> Path | None:
 
 
 def put_there(what: str, path: Path, layout: str, source: str) -> DataError:
-    """The error for a benchmark that has no official address to download from."""
+    """The error for a benchmark that a person has to fetch."""
     return DataError(
-        f"Expected {what} at `{path}`, but found nothing. It has no official address to download from: get it from "
+        f"Expected {what} at `{path}`, but found nothing. It is not downloaded for you: get it from "
         f"{source} and lay it out as {layout}. Another data root is given by `--data-root` or `ISTHMUS_DATA`."
     )
 

@@ -11,18 +11,20 @@ from torch import Tensor
 
 from isthmus.data.inputs import ImageInput, Input, VectorInput
 from isthmus.data.problems import Domain, Exam, Problem, check_lengths
-from isthmus.data.readers.defaults import default_input
+from isthmus.data.readers.defaults import default_input, inductive_recipe
 from isthmus.data.readers.labels import LabelCode, LabelValue, label_values
 from isthmus.data.recipes import Recipe
 from isthmus.data.samples import ArraySamples
 from isthmus.data.tasks import Labels
 from isthmus.errors import DataError
+from isthmus.names import listed
 
 
 def array_problem(
     X_source: Any,
     y_source: Any,
     X_target: Any,
+    y_target: Any = None,
     *,
     exam: tuple[Any, Any] | None = None,
     classes: Sequence[LabelValue] | None = None,
@@ -30,7 +32,7 @@ def array_problem(
     image_size: int | None = None,
     name: str = "arrays",
 ) -> Problem:
-    """An unsupervised problem from arrays or tensors.
+    """A problem from arrays or tensors: unsupervised, or inductive where the target has labels, of other classes.
 
     Vectors are standardised by the source and go to the `mlp`; images are treated by their size, see
     `readers.defaults.default_input`. A domain smaller than the usual batch makes the batch as small as itself.
@@ -40,7 +42,9 @@ def array_problem(
             (n, channels, height, width), with 1 or 3 channels, from 0 to 255 in whole numbers or from 0 to 1.
         y_source: (n,) whole numbers or strings.
         X_target: (m, …), of the same kind.
-        exam: samples of the target's kind and their labels; those of `X_target` again make it transductive.
+        y_target: (m,) labels that training sees, none of them a label of the source; None for a target without.
+        exam: samples of the target's kind and their labels; those of `X_target` again make it transductive, and are
+            refused where their labels are trained on.
         classes: label values in the order wanted, or names of the classes 0, 1, …; the source's, sorted, if None.
         backbone: name of the backbone; by the kind and size of the samples if None.
         image_size: pixels that the network sees; by the images' size if None.
@@ -56,17 +60,27 @@ def array_problem(
     input, backbone = _input(tensors, image_size, backbone)
     samples = [stored_samples(tensor, input, name=label) for label, tensor in zip(arrays, tensors)]
 
-    labels = label_values(y_source, name="y_source")
-    code = LabelCode.of(labels, classes)
-    source_labels = code.encode(labels, name="y_source")
-    check_lengths("y_source", samples[0], source_labels)
+    values = label_values(y_source, name="y_source")
+    code = LabelCode.of(values, classes)
+    y_known = code.encode(values, name="y_source")
+    check_lengths("y_source", samples[0], y_known)
+    y_learnt, recipe = None, Recipe(batch_size=max(2, min(Recipe().batch_size, len(samples[0]), len(samples[1]))))
+    if y_target is not None:
+        values = label_values(y_target, name="y_target")
+        code = _other_classes(values, code)
+        y_learnt, recipe = code.encode(values, name="y_target"), inductive_recipe(len(samples[0]), len(samples[1]))
+        check_lengths("y_target", samples[1], y_learnt)
+    measured = None
+    if exam is not None:
+        y_measured = code.encode(label_values(exam[1], name="exam"), name="exam")
+        measured = _exam(samples[1:], y_measured, trained_on=y_target is not None)
     return Problem(
         name=name,
-        domains=(Domain("source", samples[0], source_labels), Domain("target", samples[1])),
+        domains=(Domain("source", samples[0], y_known), Domain("target", samples[1], y_learnt)),
         input=input,
         backbone=backbone,
-        recipe=Recipe(batch_size=max(2, min(Recipe().batch_size, len(samples[0]), len(samples[1])))),
-        exam=_exam(samples, code.encode(label_values(exam[1], name="exam"), name="exam")) if exam is not None else None,
+        recipe=recipe,
+        exam=measured,
     )
 
 
@@ -129,10 +143,25 @@ def _stored_images(images: Tensor, input: ImageInput) -> Tensor:
     return torch.stack([input.store(Image.fromarray(array[..., 0] if grey else array)) for array in arrays])
 
 
-def _exam(samples: Sequence[ArraySamples], labels: Labels) -> Exam:
-    _, target, measured = samples
+def _other_classes(labels: Sequence[LabelValue], source: LabelCode) -> LabelCode:
+    """The code of a target's labels, of which none may be the source's."""
+    both = [name for value, name in zip(source.values, source.task.classes) if value in labels or name in labels]
+    if both:
+        raise DataError(
+            f"`y_target`: expected labels of other classes than the source's, but got {listed(both)} in both. Rename "
+            f"them if they are other classes; if they are the same, leave `y_target` out and give `exam` to measure by."
+        )
+    return LabelCode.of(labels)
+
+
+def _exam(samples: Sequence[ArraySamples], labels: Labels, *, trained_on: bool) -> Exam:
+    """The exam on the last of target and exam samples."""
+    target, measured = samples
     check_lengths("exam", measured, labels)
-    return Exam("target", measured, labels, transductive=torch.equal(measured.values, target.values))
+    transductive = torch.equal(measured.values, target.values)
+    if transductive and trained_on:
+        raise DataError("`exam`: expected other samples than `X_target`, whose labels are trained on. Hold some out.")
+    return Exam("target", measured, labels, transductive=transductive)
 
 
 def _channels_first(values: np.ndarray[Any, Any], name: str) -> np.ndarray[Any, Any]:

@@ -1,4 +1,4 @@
-"""The image size and the backbone that a person would expect, from the images themselves."""
+"""The image size, the backbone and the recipe that a person would expect, from the samples themselves."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from pathlib import Path
 from statistics import median
 
 from isthmus.data.inputs import ImageInput
+from isthmus.data.recipes import Recipe
 from isthmus.errors import OptionError
 from isthmus.names import Name
 
@@ -52,6 +53,19 @@ def default_input(
     if channels == 1:
         return ImageInput(1, size, resize, (0.5,), (0.5,)), backbone
     return ImageInput(3, size, resize), backbone
+
+
+def inductive_recipe(source: int, target: int) -> Recipe:
+    """The usual recipe for so many samples of a source and a target with labels of its own.
+
+    A batch is no larger than the smaller domain, and an epoch passes over the larger one once.
+
+    >>> recipe = inductive_recipe(source=1000, target=20)
+    >>> recipe.batch_size, recipe.steps_per_epoch
+    (20, 50)
+    """
+    batch_size = max(2, min(Recipe().batch_size, source, target))
+    return Recipe(batch_size=batch_size, steps_per_epoch=max(1, max(source, target) // batch_size))
 
 
 def typical_side(*domains: Sequence[Path]) -> int:

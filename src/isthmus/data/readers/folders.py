@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import torch
 
-from isthmus.data.problems import Domain, Exam, Problem
-from isthmus.data.readers.defaults import default_input, typical_side
+from isthmus.data.problems import Domain, Problem
+from isthmus.data.readers.defaults import default_input, inductive_recipe, typical_side
+from isthmus.data.readers.folder_classes import check_folders, setting_of
 from isthmus.data.readers.image_files import (
     MEMORY_BUDGET,
     OnBadImage,
@@ -18,9 +20,15 @@ from isthmus.data.readers.image_files import (
     refuse_bad_images,
     summary,
 )
-from isthmus.data.readers.image_folder import ImageFolder, listed, scan_folder
-from isthmus.data.tasks import Classification, Labels
+from isthmus.data.readers.image_folder import ImageFolder, scan_folder
+from isthmus.data.recipes import Recipe
+from isthmus.data.splits import LabelledSamples
+from isthmus.data.tasks import Classification, Labels, Setting
 from isthmus.errors import DataError, OptionError
+from isthmus.names import listed
+
+HELD_OUT = 1 / 4
+"""Share of each target class that is the exam of an inductive problem where none is given."""
 
 
 def folder_problem(
@@ -34,10 +42,16 @@ def folder_problem(
     name: str | None = None,
     memory_budget: int = MEMORY_BUDGET,
 ) -> Problem:
-    """An unsupervised problem: a labelled source, a target without labels.
+    """A problem from a labelled source and a target; the target's class folders say of which setting.
 
-    Class folders of the target serve the exam only: without `exam`, the target's own images are the exam
-    (transductive). A flat target has no exam unless one is given.
+    | class folders of the target | problem | exam, where none is given |
+    | --- | --- | --- |
+    | none | unsupervised | none |
+    | the source's | unsupervised; they serve the exam only | the target's own images (transductive) |
+    | none of the source's | inductive: the target's labels are trained on | a quarter of each class, held out |
+
+    Some of the source's classes and some others are a mistake. What is held out is drawn from the files in order of
+    their names, the same for every seed.
 
     Every image is decoded once before training; where all of them together fit `memory_budget`, they stay in memory.
 
@@ -52,18 +66,18 @@ def folder_problem(
         memory_budget: bytes.
 
     Raises:
-        DataError: a folder is missing, empty or of another layout, has one class only, has other classes than the
-            source, or shares images with a folder that it must not share them with; or images that cannot be read.
+        DataError: a folder is missing, empty or of another layout, has one class only, has classes that do not go with
+            the others', or shares images with a folder that it must not share them with; a target class has no image
+            to hold out; or images that cannot be read.
         OptionError: an option out of range.
     """
     if on_bad_image not in ("fail", "skip"):
         raise OptionError(f"Expected `on_bad_image` to be `fail` or `skip`, but got `{on_bad_image}`.")
-    roots = [Path(root) for root in (source, target, *([exam] if exam is not None else []))]
-    folders = [scan_folder(root) for root in roots]
-    task = _check_classes(folders)
-    own_exam = exam is None or roots[1].resolve() == roots[2].resolve()
+    folders = [scan_folder(Path(root)) for root in (source, target, *([exam] if exam is not None else []))]
+    setting = setting_of(*folders[:2])
+    overlap = check_folders(folders, setting)
+    own_exam = exam is None or folders[1].root.resolve() == folders[2].root.resolve()
     folders = folders[:2] if own_exam else folders
-    overlap = _check_shared_images(folders)
 
     input, backbone = default_input(
         typical_side(*(folder.paths for folder in folders)), image_size=image_size, backbone=backbone
@@ -73,81 +87,65 @@ def folder_problem(
     read = [read_images(folder.paths, input, name=label, in_memory=in_memory) for folder, label in zip(folders, names)]
     if on_bad_image == "fail":
         refuse_bad_images([error for part in read for error in part.bad], sum(len(f.paths) for f in folders))
-    samples = [part.samples for part in read]
-    labels = [_labels(folder, part, task) for folder, part in zip(folders, read)]
-    measured = labels[-1]
+    notes = [
+        f"left out of `{label}`: {summary(part.bad, len(folder.paths))}"
+        for label, folder, part in zip(names, folders, read)
+        if part.bad
+    ]
+
+    def labelled(place: int, classes: Sequence[str]) -> LabelledSamples:
+        return LabelledSamples(read[place].samples, _labels(folders[place], read[place], classes))
+
+    known, recipe = labelled(0, folders[0].classes), Recipe()
+    if setting is Setting.INDUCTIVE:
+        learnt = labelled(1, folders[1].classes)
+        if own_exam:
+            everything, (measured, learnt) = len(learnt.labels), _hold_out(learnt, folders[1])
+            held_out = f"{len(measured.labels)} of {everything} images, the same for every seed"
+            notes.append(f"held out of `{names[1]}` for the exam: {held_out}")
+        else:
+            measured = labelled(2, folders[1].classes)
+        domain, examined = learnt.domain(names[1]), measured.exam(names[1])
+        recipe = inductive_recipe(len(known.labels), len(learnt.labels))
+    else:
+        domain, examined = Domain(names[1], read[1].samples), None
+        if folders[-1].classes:
+            seen = own_exam or overlap
+            examined = replace(labelled(-1, folders[0].classes).exam(names[1]), transductive=seen)
     return Problem(
         name=name or "-".join(names[:2]),
-        domains=(Domain(names[0], samples[0], labels[0]), Domain(names[1], samples[1])),
+        domains=(known.domain(names[0]), domain),
         input=input,
         backbone=backbone,
-        exam=Exam(names[1], samples[-1], measured, transductive=own_exam or overlap) if measured else None,
-        notes=tuple(
-            f"left out of `{label}`: {summary(part.bad, len(folder.paths))}"
-            for label, folder, part in zip(names, folders, read)
-            if part.bad
-        ),
+        recipe=recipe,
+        exam=examined,
+        notes=tuple(notes),
     )
 
 
-def _check_classes(folders: Sequence[ImageFolder]) -> Classification:
-    """The source's classes; the target's must equal them, the exam's must be among them."""
-    source, target = folders[:2]
-    for folder in (source, *folders[2:]):
-        if not folder.classes:
-            raise DataError(
-                f"Expected class folders in `{folder.root}`, but got {len(folder.paths)} images without any. "
-                f"Put each image into a folder named after its class."
-            )
-    if len(source.classes) < 2:
+def _hold_out(target: LabelledSamples, folder: ImageFolder) -> tuple[LabelledSamples, LabelledSamples]:
+    """The part of a labelled target that is its exam, and the part to train on."""
+    counts = target.labels.values.bincount().tolist()
+    single = [name for name, count in zip(folder.classes, counts) if count < 2]
+    if single:
         raise DataError(
-            f"Expected at least two class folders in `{source.root}`, but got only `{source.classes[0]}`. "
-            f"Add a folder of images per class."
+            f"Expected at least two readable images in every class folder of `{folder.root}`, one to train on and one "
+            f"held out for the exam, but got one in {listed(single)}. Add images, or give an exam folder (`--exam`)."
         )
-    only_source = sorted(set(source.classes) - set(target.classes)) if target.classes else []
-    only_target = sorted(set(target.classes) - set(source.classes))
-    if only_source or only_target:
-        raise DataError(
-            f"Expected the same class folders in `{source.root}` and `{target.root}`, as unsupervised methods need the "
-            f"same classes in both domains, but got {len(only_source)} only in the source ({listed(only_source)}) and "
-            f"{len(only_target)} only in the target ({listed(only_target)}). Rename or remove these folders; a target "
-            f"without labels needs no class folders."
-        )
-    for folder in folders[2:]:
-        unknown = sorted(set(folder.classes) - set(source.classes))
-        if unknown:
-            raise DataError(
-                f"Expected the classes of `{folder.root}` among the source's ({listed(source.classes)}), but got also "
-                f"{listed(unknown)}. Rename or remove these folders."
-            )
-    return Classification(source.classes)
+    return target.draw_share(HELD_OUT)
 
 
-def _check_shared_images(folders: Sequence[ImageFolder]) -> bool:
-    """Whether exam and target share images, which makes the exam transductive; the source may share none."""
-    source, *others = (folder.files() for folder in folders)
-    for folder, files in zip(folders[1:], others):
-        shared = sorted(source & files)
-        if shared:
-            raise DataError(
-                f"Expected other images in `{folder.root}` than in the source `{folders[0].root}`, but got "
-                f"{len(shared)} files of both (first: `{shared[0]}`). Give folders that do not overlap."
-            )
-    return len(others) > 1 and bool(others[0] & others[1])
-
-
-def _labels(folder: ImageFolder, read: ReadImages, task: Classification) -> Labels | None:
-    if not folder.classes:
-        return None
-    index = {name: place for place, name in enumerate(task.classes)}
+def _labels(folder: ImageFolder, read: ReadImages, classes: Sequence[str]) -> Labels:
+    """The labels of the images that could be read, as indices into `classes`."""
+    index = {name: place for place, name in enumerate(classes)}
     labels = torch.tensor([index[name] for name in folder.class_names])[read.kept]
-    lost = sorted(set(folder.classes) - {task.classes[label] for label in labels.tolist()})
+    lost = sorted(set(folder.classes) - {classes[label] for label in labels.tolist()})
     if lost:
         raise DataError(
             f"Expected readable images in every class folder of `{folder.root}`, but got none in {listed(lost)}. "
             f"Replace them or remove the folder."
         )
-    return Labels(task, labels)
+    return Labels(Classification(tuple(classes)), labels)
 
 
 def _names(folders: Sequence[ImageFolder]) -> list[str]:

@@ -27,13 +27,15 @@ SHOWN = 5
 
 @dataclass(frozen=True)
 class ImageFiles:
-    """The stored image of each file, decoded when it is asked for."""
+    """The stored image of each file, decoded when it is asked for, without its lowest `banner` rows."""
 
     paths: tuple[Path, ...]
     input: ImageInput
+    banner: int = 0
 
     def __call__(self, index: int) -> Tensor:
-        return self.input.store(open_image(self.paths[index]))
+        image = open_image(self.paths[index])
+        return self.input.store(image.crop((0, 0, image.width, image.height - self.banner)) if self.banner else image)
 
 
 @dataclass(frozen=True)
@@ -51,7 +53,9 @@ class ReadImages:
     bad: tuple[UnreadableImageError, ...]
 
 
-def read_images(paths: Sequence[Path], input: ImageInput, *, name: str, in_memory: bool = True) -> ReadImages:
+def read_images(
+    paths: Sequence[Path], input: ImageInput, *, name: str, in_memory: bool = True, banner: int = 0
+) -> ReadImages:
     """Decode every file once, with a progress bar, so that no bad file is met in the middle of training.
 
     Args:
@@ -59,11 +63,12 @@ def read_images(paths: Sequence[Path], input: ImageInput, *, name: str, in_memor
         input: what the images are stored for.
         name: what the progress bar calls them.
         in_memory: whether to keep them, (n, channels, resize, resize) uint8, or to decode them anew at each read.
+        banner: rows at the bottom of each file's image that are no part of the picture and are cut off.
 
     Raises:
         DataError: not one of the files can be read.
     """
-    load = ImageFiles(tuple(paths), input)
+    load = ImageFiles(tuple(paths), input, banner)
     values = torch.empty((len(paths) if in_memory else 0, *input.stored_shape), dtype=torch.uint8)
 
     def decode(index: int) -> UnreadableImageError | None:
@@ -86,7 +91,7 @@ def read_images(paths: Sequence[Path], input: ImageInput, *, name: str, in_memor
     samples: Samples = (
         ArraySamples(values[kept] if bad else values, name=name, names=names)
         if in_memory
-        else MappedSamples(len(good), ImageFiles(good, input), names=names)
+        else MappedSamples(len(good), ImageFiles(good, input, banner), names=names)
     )
     return ReadImages(samples, kept, bad)
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from isthmus.errors import DataError
+from isthmus.names import listed
 
 SUFFIXES = frozenset(
     (".bmp", ".gif", ".jpeg", ".jpg", ".pbm", ".pgm", ".png", ".pnm", ".ppm", ".tif", ".tiff", ".webp")
@@ -108,14 +109,3 @@ def _is_image(path: Path) -> bool:
 
 def _hidden(name: str) -> bool:
     return name.startswith(".") or name == "__MACOSX"  # what some archivers leave behind
-
-
-def listed(names: Iterable[str], most: int = 10) -> str:
-    """Names for a message, the first ones of many.
-
-    >>> listed(["cat", "dog"]), listed([]), listed("abc", most=2)
-    ('`cat`, `dog`', 'none', '`a`, `b` and 1 more')
-    """
-    every = list(names)
-    shown = ", ".join(f"`{name}`" for name in every[:most]) or "none"
-    return f"{shown} and {len(every) - most} more" if len(every) > most else shown

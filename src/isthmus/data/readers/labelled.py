@@ -10,10 +10,11 @@ import torch
 from isthmus.data.inputs import ImageInput
 from isthmus.data.problems import Exam
 from isthmus.data.readers.image_files import MEMORY_BUDGET, fits_in_memory, read_images, refuse_bad_images
-from isthmus.data.readers.image_folder import find_images, listed, scan_folder
+from isthmus.data.readers.image_folder import find_images, scan_folder
 from isthmus.data.samples import Samples
 from isthmus.data.tasks import Classification, Labels
 from isthmus.errors import DataError
+from isthmus.names import listed
 
 
 def exam_from_folder(root: Path, classes: Sequence[str], input: ImageInput) -> Exam:

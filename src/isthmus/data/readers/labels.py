@@ -9,9 +9,9 @@ from typing import Any
 
 import torch
 
-from isthmus.data.readers.image_folder import listed
 from isthmus.data.tasks import Classification, Labels
 from isthmus.errors import DataError
+from isthmus.names import listed
 
 LabelValue = int | str
 
@@ -59,7 +59,7 @@ class LabelCode:
         if unknown:
             raise DataError(
                 f"`{name}`: expected labels among {listed(map(str, self.values))}, but got also {listed(unknown)}. "
-                f"Leave these samples out, or add the classes to the source."
+                f"Leave these samples out, or train on their classes too."
             )
         return Labels(self.task, torch.tensor([index[label] for label in labels], dtype=torch.long))
 

@@ -1,4 +1,4 @@
-"""Backbones by name: the papers' digit networks, an MLP, and any timm model."""
+"""Backbones by name: the papers' digit networks, an MLP, AlexNet, and any timm model."""
 
 from __future__ import annotations
 
@@ -15,11 +15,20 @@ from isthmus.nn.batch_norm import BatchNormPolicy
 CONVOLUTIONAL = {"digits": DigitsBackbone, "svhn": SVHNBackbone, "signs": SignsBackbone}
 
 
-def build_backbone(name: str, shape: tuple[int, ...], *, batch_norm: BatchNormPolicy = "separate") -> Backbone:
+def build_backbone(
+    name: str, shape: tuple[int, ...], *, batch_norm: BatchNormPolicy = "separate", frozen_stages: int = 0
+) -> Backbone:
     """The backbone called `name` for inputs of `shape`: (channels, height, width) or (features,).
 
-    `name` is `digits`, `svhn`, `signs`, `mlp` or a timm model, with options after a colon (`digits:dropout=0`,
-    `resnet50:pretrained=false`). timm models come with pretrained weights unless told otherwise.
+    `name` is `digits`, `svhn`, `signs`, `mlp`, `alexnet` or a timm model, with options after a colon
+    (`digits:dropout=0`, `resnet50:pretrained=false`). AlexNet and timm models come with pretrained weights unless told
+    otherwise.
+
+    Args:
+        name: of the backbone.
+        shape: of one input.
+        batch_norm: how batch statistics are taken over two domains.
+        frozen_stages: how many of its first stages keep their weights.
 
     Raises:
         OptionError: an unknown name or option, a backbone that does not fit the inputs, or weights out of reach.
@@ -32,11 +41,16 @@ def build_backbone(name: str, shape: tuple[int, ...], *, batch_norm: BatchNormPo
                 f"`mlp` is for feature vectors, all others are for images."
             )
         backbone: Backbone = build(MLPBackbone, parsed, shape[0])
+    elif parsed.base == "alexnet":
+        from isthmus.nn.backbones.alexnet import AlexNetBackbone
+
+        backbone = build(AlexNetBackbone, parsed, shape[0], shape[1])
     elif parsed.base in CONVOLUTIONAL:
         backbone = build(CONVOLUTIONAL[parsed.base], parsed, shape[0], shape[1])
     else:
         backbone = _timm(parsed, shape)
     backbone.batch_norm = batch_norm
+    backbone.freeze(frozen_stages)
     return backbone
 
 
@@ -46,7 +60,7 @@ def _timm(name: Name, shape: tuple[int, ...]) -> Backbone:
     from isthmus.nn.backbones.pretrained import TimmBackbone
 
     if not timm.is_model(name.base):
-        known = [*CONVOLUTIONAL, "mlp", *timm.list_models()]
+        known = [*CONVOLUTIONAL, "mlp", "alexnet", *timm.list_models()]
         raise unknown("backbone", name.base, known, "Any name of `timm.list_models()` will do.")
     options = dict(name.options)
     pretrained = options.pop("pretrained", "true").lower()

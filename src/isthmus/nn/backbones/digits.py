@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import islice
+
 from jaxtyping import Float
 from torch import Tensor, nn
 
@@ -33,6 +35,11 @@ class ConvolutionalBackbone(Backbone):
         self.layers = nn.Sequential(*[layer for block in blocks for layer in block], nn.Flatten())
         self.out_features = out_features
         self.hidden_features = hidden_features
+        self.block_sizes = [len(block) for block in blocks]
+
+    def stages(self) -> list[list[nn.Module]]:
+        layers = iter(self.layers)
+        return [list(islice(layers, size)) for size in self.block_sizes]
 
     def encoder(self) -> nn.Sequential:
         return self.layers

@@ -33,6 +33,10 @@ class MLPBackbone(Backbone):
         )
         self.out_features = self.hidden_features = hidden
 
+    def stages(self) -> list[list[nn.Module]]:
+        layers = list(self.layers)
+        return [layers[start : start + 3] for start in range(0, len(layers), 3)]
+
     def encoder(self) -> nn.Sequential:
         return self.layers
 

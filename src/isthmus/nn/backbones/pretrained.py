@@ -47,6 +47,23 @@ class TimmBackbone(Backbone):
         features: Tensor = self.model(images)
         return features
 
+    def stages(self) -> list[list[nn.Module]]:
+        """What timm names as the model's levels of features, each with what leads to it; the stem is the first."""
+        levels: Any = self.model.feature_info
+        ends = [str(level["module"]) for level in levels]
+        containers = {end.rpartition(".")[0] for end in ends} - {""}
+        units = [
+            (f"{name}.{inner}", module) if name in containers else (name, child)
+            for name, child in self.model.named_children()
+            for inner, module in (child.named_children() if name in containers else [("", child)])
+        ]
+        stages: list[list[nn.Module]] = [[nn.ParameterList(self.model.parameters(recurse=False))]]
+        for name, module in units:
+            stages[-1].append(module)
+            if name in ends[:-1]:
+                stages.append([])
+        return stages
+
     def encoder(self) -> nn.Sequential:
         model: Any = self.model
         try:

@@ -1,0 +1,48 @@
+"""Results that are costly to compute, kept by the content of what they were computed from."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING
+from uuid import uuid4
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+def cache_root() -> Path:
+    """The folder of everything that isthmus keeps: `ISTHMUS_CACHE`, else ~/.cache/isthmus."""
+    return Path(os.environ.get("ISTHMUS_CACHE") or Path.home() / ".cache" / "isthmus")
+
+
+def cached(name: str, inputs: Iterable[Tensor], compute: Callable[[], Tensor]) -> Tensor:
+    """`compute()`, or what it gave before for the same name and inputs, bit for bit, on the device of the first.
+
+    Where nothing can be written, it is computed every time.
+    """
+    import numpy as np
+    import torch
+
+    inputs = list(inputs)
+    digest = hashlib.sha256()
+    for tensor in inputs:
+        array = tensor.detach().cpu().contiguous().numpy()
+        digest.update(f"{array.dtype}{array.shape}".encode())
+        digest.update(array.data)
+    path = cache_root() / "computed" / f"{name}-{digest.hexdigest()[:32]}.npy"
+    try:
+        return torch.from_numpy(np.load(path, allow_pickle=False)).to(inputs[0].device)
+    except (OSError, ValueError, EOFError):
+        result = compute()
+    part = path.with_name(f".{path.name}.{uuid4().hex}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with part.open("wb") as file:
+            np.save(file, result.cpu().numpy(), allow_pickle=False)
+        part.replace(path)
+    except OSError:
+        part.unlink(missing_ok=True)
+    return result

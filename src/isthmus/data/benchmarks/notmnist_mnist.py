@@ -1,0 +1,54 @@
+"""`notmnist-mnist`: letters with many labels, digits with few."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from isthmus.data.benchmarks.digits import DIGITS, GREY
+from isthmus.data.benchmarks.mnist import LabelledImages, mnist
+from isthmus.data.benchmarks.notmnist import LETTERS, has_split, notmnist
+from isthmus.data.problems import Problem
+from isthmus.data.readers.arrays import stored_samples
+from isthmus.data.recipes import Recipe
+from isthmus.data.splits import LabelledSamples
+from isthmus.data.tasks import Classification, Labels
+
+VALIDATION = 200
+"""Validation images of each digit."""
+RECIPE = Recipe(epochs=30, steps_per_epoch=100, batch_size=32, lr=0.02, weight_decay=5e-4)
+"""A number of steps, since the target has no more than a few batches."""
+
+
+def notmnist_mnist(variant: str, data_root: Path, *, measured_on: Literal["exam", "validation"] = "exam") -> Problem:
+    """All letters of notMNIST's training set, or of its test set where only that is there, to a few of MNIST's digits.
+
+    Args:
+        variant: number of training images of each digit, drawn from MNIST's training set.
+        data_root: holds `notmnist/` and MNIST.
+        measured_on: MNIST's test set, or validation images from the rest of its training set, for choosing settings
+            without looking at the exam.
+
+    Raises:
+        DataError: files that are missing, cannot be downloaded or are corrupt.
+    """
+    split = "train" if has_split(data_root, "train") else "test"
+    letters = _labelled(notmnist(data_root, split), LETTERS, "notmnist")
+    few, others = _labelled(mnist(data_root, "train"), DIGITS, "mnist").draw(int(variant))
+    if measured_on == "exam":
+        measured = _labelled(mnist(data_root, "test"), DIGITS, "mnist")
+    else:
+        measured, _ = others.draw(VALIDATION)
+    return Problem(
+        name=f"notmnist-mnist:{variant}" + ("" if measured_on == "exam" else f":{measured_on}"),
+        domains=(letters.domain("notmnist"), few.domain("mnist")),
+        input=GREY,
+        backbone="digits",
+        recipe=RECIPE,
+        exam=measured.exam("mnist"),
+        notes=(f"source: notMNIST's {split} set, {len(letters.labels)} images",),
+    )
+
+
+def _labelled(data: LabelledImages, task: Classification, name: str) -> LabelledSamples:
+    return LabelledSamples(stored_samples(data.images, GREY, name=name), Labels(task, data.labels))

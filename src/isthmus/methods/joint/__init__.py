@@ -1,0 +1,1 @@
+"""Methods for several labelled domains, each of which counts."""

@@ -1,0 +1,208 @@
+"""The layers that several networks have in common: how far apart they are, and what draws them together."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from fnmatch import fnmatchcase
+from itertools import combinations
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
+
+from isthmus.errors import OptionError
+from isthmus.nn.pull import Pull
+
+CHUNK = 2**14
+"""Parameters of each network that are looked at together: few enough to stay in the cache."""
+
+ROUNDING = 1e-13
+"""Squared distances below this part of what they are the difference of are nothing but rounding."""
+
+
+class MatchedLayers:
+    r"""Networks side by side, matched layer by layer.
+
+    A layer is one module with parameters of its own, weight and bias together. It takes part if at least two networks
+    have it, under the same name, and all that have it agree on its shapes. So heads of label spaces of different size
+    stand apart, and networks of different architectures are matched where they agree. Statistics of batch norms are no
+    parameters and never take part. Their scale and shift do only if asked: they go with the statistics, and are what
+    adapts a network to its domain. What is frozen, or one and the same in two networks, does not take part either.
+
+    A block is two adjacent layers $\varphi^l = (\theta^l, \theta^{l+1})$ of those that two networks have in common, in
+    the order of registration; a lone layer is a block by itself. Source: "Joint learning of neural networks via
+    iterative reweighted least squares", section 4.1.
+
+    Args:
+        networks: two or more.
+        shared: patterns (`encoder.*`) of the names of layers that may take part.
+        unshared: patterns of those that may not.
+        batch_norm: let scale and shift of batch norms take part, each batch norm a layer.
+        ends: add an empty layer before the first and after the last, so that these stand in two blocks like all others.
+
+    Attributes:
+        names: of the layers that take part.
+        blocks: the layers of each block.
+        present: which two networks have a block in common, (blocks, n, n).
+
+    Raises:
+        OptionError: nothing is in common, or a pattern fits no layer.
+    """
+
+    def __init__(
+        self,
+        networks: Sequence[nn.Module],
+        *,
+        shared: Sequence[str] = ("*",),
+        unshared: Sequence[str] = (),
+        batch_norm: bool = False,
+        ends: bool = False,
+    ) -> None:
+        found = [_layers(network, batch_norm) for network in networks]
+        everything = list(dict.fromkeys(name for layers in found for name in layers))
+        _check_patterns([*shared, *unshared], everything)
+        chosen = [name for name in everything if _fits(name, shared) and not _fits(name, unshared)]
+        self.layers = {name: layer for name in chosen if (layer := _matched(name, found))}
+        self.names = tuple(self.layers)
+        if not self.names:
+            raise OptionError(
+                f"Expected networks with layers in common, but the {len(found)} given have none of the same name and "
+                f"shapes among {', '.join(chosen) or 'those chosen'}. Choose others by `shared` and `unshared`."
+            )
+        position = {name: index for index, name in enumerate(self.names)}
+        order = [[position[name] for name in layers if name in position] for layers in found]
+        pairs: dict[tuple[int | None, ...], list[tuple[int, int]]] = {}
+        for i, j in combinations(range(len(found)), 2):
+            theirs = set(order[j])
+            for block in _blocks([layer for layer in order[i] if layer in theirs], ends):
+                pairs.setdefault(block, []).append((i, j))
+        self.present: Bool[Tensor, "blocks n n"] = torch.zeros(len(pairs), len(found), len(found), dtype=torch.bool)
+        self.standing: Float[Tensor, "blocks layers"] = torch.zeros(len(pairs), len(self.names), dtype=torch.float64)
+        for index, (block, having) in enumerate(pairs.items()):
+            self.standing[index, [layer for layer in block if layer is not None]] = 1
+            i_s, j_s = torch.tensor(having).T
+            self.present[index, i_s, j_s] = self.present[index, j_s, i_s] = True
+        self.blocks = tuple(tuple(self.names[layer] for layer in block if layer is not None) for block in pairs)
+
+    @torch.no_grad()
+    def squared_distances(self) -> Float[Tensor, "blocks n n"]:
+        r"""$\lVert \varphi_i^l - \varphi_j^l \rVert^2$ in double precision; infinite where i and j share no such block.
+
+        One Gram matrix a layer: every parameter is read once. On the CPU, whatever the networks are on.
+        """
+        n = self.present.shape[-1]
+        per_layer = []
+        for layer in self.layers.values():
+            between = torch.zeros(n, n, dtype=torch.float64)
+            holders = torch.tensor(list(layer))
+            between[holders[:, None], holders] = _squared_distances(list(layer.values()))
+            per_layer.append(between)
+        squared = torch.einsum("bl,lij->bij", self.standing, torch.stack(per_layer))
+        apart = ~self.present & ~torch.eye(n, dtype=torch.bool)
+        return squared.masked_fill(apart, torch.inf)
+
+    def unit_weights(self) -> Float[Tensor, "blocks n n"]:
+        """Weight 1 for every pair of networks in every block that they have in common."""
+        return self.present.double()
+
+    @torch.no_grad()
+    def pull(self, network: int, weights: Float[Tensor, "blocks n n"], trade_off: float = 1.0) -> Pull:
+        r"""What the other networks, as they are now, do to this one.
+
+        $$\lambda \sum_l c_i^l \lVert \theta_i^l - m_i^l \rVert^2, \qquad
+        c_i^l = \sum_{B \ni l} \sum_{j \ne i} w_{ij}^B, \qquad
+        m_i^l = \frac{1}{c_i^l} \sum_{B \ni l} \sum_{j \ne i} w_{ij}^B \theta_j^l$$
+
+        Equal to the weighted squared distances up to a constant. The means are computed here, reading every parameter
+        once; what the pull then costs in a training step does not depend on the number of networks.
+
+        Source: section 4.2.3.
+
+        Args:
+            network: i.
+            weights: $w$ of every block and pair.
+            trade_off: $\lambda$.
+        """
+        by_layer = self.standing.T @ weights[:, network].to("cpu", torch.float64)
+        parameters: list[Tensor] = []
+        means: list[Tensor] = []
+        strengths: list[float] = []
+        for layer, layer_weights in zip(self.layers.values(), by_layer.tolist()):
+            others = [j for j in layer if j != network and layer_weights[j] > 0]
+            if network not in layer or not others:
+                continue
+            parameters += layer[network]
+            means += _weighted_means([layer[j] for j in others], [layer_weights[j] for j in others])
+            strengths += [trade_off * sum(layer_weights[j] for j in others)] * len(layer[network])
+        return Pull(parameters, means, strengths)
+
+
+def _layers(network: nn.Module, batch_norm: bool) -> dict[str, tuple[nn.Parameter, ...]]:
+    """Trained parameters by the module that owns them, in order of registration; tied ones where they come first."""
+    seen: set[nn.Parameter] = set()
+    layers = {}
+    for name, module in network.named_modules():
+        own = tuple(p for p in module.parameters(recurse=False) if p.requires_grad and p not in seen)
+        seen.update(own)
+        if own and (batch_norm or not isinstance(module, _BatchNorm)):
+            layers[name] = own
+    return layers
+
+
+def _matched(
+    name: str, found: Sequence[dict[str, tuple[nn.Parameter, ...]]]
+) -> dict[int, tuple[nn.Parameter, ...]] | None:
+    """The layer's parameters by network, or None where it cannot take part."""
+    layer = {index: layers[name] for index, layers in enumerate(found) if name in layers}
+    shapes = {tuple(parameter.shape for parameter in parameters) for parameters in layer.values()}
+    distinct = {parameter for parameters in layer.values() for parameter in parameters}
+    whole = len(distinct) == sum(map(len, layer.values()))
+    return layer if len(layer) > 1 and len(shapes) == 1 and whole else None
+
+
+def _blocks(layers: Sequence[int], ends: bool) -> list[tuple[int | None, ...]]:
+    """Pairs of neighbours; None stands for an empty layer."""
+    row = [None, *layers, None] if ends and layers else list(layers)
+    return list(zip(row, row[1:])) if len(row) > 1 else [(layer,) for layer in row]
+
+
+def _fits(name: str, patterns: Sequence[str]) -> bool:
+    return any(fnmatchcase(name, pattern) for pattern in patterns)
+
+
+def _check_patterns(patterns: Sequence[str], names: Sequence[str]) -> None:
+    for pattern in patterns:
+        if not any(fnmatchcase(name, pattern) for name in names):
+            raise OptionError(
+                f"Expected a pattern of names of layers, but {pattern!r} fits none of: {', '.join(names) or 'none'}."
+            )
+
+
+def _squared_distances(rows: Sequence[tuple[Tensor, ...]]) -> Tensor:
+    """Between the networks' parameters of one layer, (n, n).
+
+    Networks that come from one initialisation differ little. Their differences to the first of them are taken before
+    anything is squared, in double precision, so that equal networks are at distance zero exactly.
+    """
+    gram = torch.zeros(len(rows), len(rows), dtype=torch.float64, device=rows[0][0].device)
+    for tensors in zip(*rows):
+        for columns in zip(*(tensor.reshape(-1).split(CHUNK) for tensor in tensors)):
+            differences = torch.stack(columns).double()
+            differences -= differences[0].clone()
+            gram += differences @ differences.T
+    norms = gram.diagonal()
+    sums = norms[:, None] + norms
+    squared = sums - 2 * gram
+    squared = torch.where(squared > ROUNDING * sums, squared, 0.0)
+    return ((squared + squared.T) / 2).fill_diagonal_(0.0).cpu()
+
+
+def _weighted_means(rows: Sequence[tuple[Tensor, ...]], weights: Sequence[float]) -> list[Tensor]:
+    """The mean of every tensor over networks, as a running mean: equal tensors have themselves for a mean exactly."""
+    means = [torch.zeros_like(tensor) for tensor in rows[0]]
+    total = 0.0
+    for tensors, weight in zip(rows, weights):
+        total += weight
+        torch._foreach_lerp_(means, list(tensors), [weight / total] * len(means))
+    return means

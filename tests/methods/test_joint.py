@@ -1,0 +1,194 @@
+"""Methods for several labelled domains: what each shares, and the joint method's walk from unit weights to clusters."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import cross_entropy
+
+from isthmus.data.batches import JointBatch, Labelled, Unlabelled
+from isthmus.data.tasks import Classification
+from isthmus.errors import OptionError, SettingError
+from isthmus.functional.robust import irls_weights, scales
+from isthmus.methods.joint.hard_sharing import HardSharing
+from isthmus.methods.joint.joint_irls import JointIRLS
+from isthmus.methods.joint.pretrain_finetune import PretrainFinetune
+from isthmus.methods.side_by_side import SideBySide
+from isthmus.nn.backbones.digits import DigitsBackbone
+from isthmus.nn.backbones.mlp import MLPBackbone
+
+TASKS = [Classification(tuple("abc")), Classification(tuple("abcd")), Classification(tuple("xyz"))]
+LR = 0.05
+SURVEY: Any = None  # not looked at
+
+
+def backbone() -> MLPBackbone:
+    torch.manual_seed(0)
+    return MLPBackbone(5, hidden=4, layers=3)
+
+
+def batch(domain: int, seed: int = 0) -> JointBatch:
+    random = torch.Generator().manual_seed(1000 * domain + seed)
+    labels = torch.randint(TASKS[domain].num_classes, (16,), generator=random)
+    return JointBatch(domain, Labelled(torch.randn(16, 5, generator=random) + labels[:, None] * (1 + domain), labels))
+
+
+def train(method: SideBySide, epochs: range, total: int = 8) -> None:
+    """Epochs in which every domain has its turn, with plain gradient descent."""
+    for epoch in epochs:
+        method.before_epoch(epoch, epoch / total, SURVEY)
+        for domain in range(len(TASKS)):
+            for seed in range(3):
+                for update in method.steps(batch(domain, seed), epoch / total):
+                    parameters = [p for name in update.groups for p in method.get_submodule(name).parameters()]
+                    (objective,) = update.objectives
+                    for p, g in zip(parameters, torch.autograd.grad(objective.loss, parameters)):
+                        p.data -= LR * g
+                    if update.then is not None:
+                        update.then(LR)
+
+
+def linear_layers(method: SideBySide, place: int) -> list[nn.Linear]:
+    return [module for module in method.network(place)[0].modules() if isinstance(module, nn.Linear)]
+
+
+def distances(method: SideBySide) -> list[float]:
+    """Of the first two backbones' three layers."""
+    first, second = (linear_layers(method, place) for place in range(2))
+    return [(p.weight - q.weight).norm().item() for p, q in zip(first, second)]
+
+
+def test_networks_start_equal_with_heads_of_their_own() -> None:
+    method = JointIRLS(backbone(), TASKS)
+    assert set(method.groups()) == {"backbone", "head", "backbone_1", "head_1", "backbone_2", "head_2"}
+    assert [network.head.out_features for network in method.predictors()] == [3, 4, 3]
+    assert distances(method) == [0.0] * 3
+    assert len(method.layers.names) == 3
+
+
+@pytest.mark.parametrize("pull", ["proximal", "gradient"])
+def test_a_step_is_the_papers(pull: Any) -> None:
+    """Against a step written out with the pairs of section 4.2.3, from networks that have already come apart."""
+    method = JointIRLS(backbone(), TASKS, trade_off=0.3, pull=pull)
+    train(method, range(2))
+    random = torch.Generator().manual_seed(0)
+    method.weights.copy_(torch.rand(method.weights.shape, generator=random).to(method.weights))
+    method.turn = None
+
+    layers = [linear_layers(method, place) for place in range(3)]  # blocks (0, 1) and (1, 2)
+    images, labels = batch(1).samples.images, batch(1).samples.labels  # type: ignore[union-attr]
+    network, head = method.network(1)
+    task = cross_entropy(head(network(images)), labels)
+    expected: list[Tensor] = []
+    for depth, layer in enumerate(layers[1]):
+        blocks = [b for b in (depth - 1, depth) if 0 <= b < 2]
+        w = [sum(method.weights[b, 1, j].item() for b in blocks) for j in range(3)]
+        for name, theta in layer.named_parameters():
+            (gradient,) = torch.autograd.grad(task, theta, retain_graph=True)
+            others = [(w[j], layers[j][depth].get_parameter(name)) for j in (0, 2)]
+            if pull == "gradient":
+                expected.append(theta - LR * (gradient + sum(2 * 0.3 * c * (theta - other) for c, other in others)))
+            else:
+                top = theta - LR * gradient + sum(2 * LR * 0.3 * c * other for c, other in others)
+                expected.append(top / (1 + 2 * LR * 0.3 * sum(c for c, _ in others)))
+
+    (update,) = method.steps(batch(1), 0.0)
+    (objective,) = update.objectives
+    assert update.groups == ("backbone_1", "head_1")
+    parameters = [p for layer in layers[1] for p in layer.parameters()]
+    for p, g in zip(parameters, torch.autograd.grad(objective.loss, parameters)):
+        p.data -= LR * g
+    assert (update.then is not None) == (pull == "proximal")
+    if update.then is not None:
+        update.then(LR)
+    for p, e in zip(parameters, expected):
+        torch.testing.assert_close(p, e)
+
+
+def test_weights_are_one_until_scales_are_set_and_stay_once_settled() -> None:
+    method = JointIRLS(backbone(), TASKS, trade_off=0.1, initial_share=0.25, sweeps=2)
+    ones = method.weights.clone()
+    train(method, range(2))
+    assert torch.equal(method.weights, ones)
+    squared = method.layers.squared_distances()
+    scale = scales(squared)
+    method.before_epoch(2, 2 / 8, SURVEY)
+    torch.testing.assert_close(method.scale, scale)
+    torch.testing.assert_close(method.weights, irls_weights(squared, scale))
+    first = method.weights.clone()
+    train(method, range(3, 4))
+    assert torch.equal(method.weights, first)  # two sweeps a weighting
+    squared = method.layers.squared_distances()
+    method.before_epoch(4, 4 / 8, SURVEY)
+    torch.testing.assert_close(method.weights, irls_weights(squared, scale))
+    method.tolerance = 1.0
+    method.before_epoch(6, 6 / 8, SURVEY)
+    assert method.settled
+    settled = method.weights.clone()
+    train(method, range(7, 9), total=9)
+    assert torch.equal(method.weights, settled)
+
+
+def test_a_run_taken_up_again_ends_with_the_same_bits() -> None:
+    whole = JointIRLS(backbone(), TASKS, trade_off=0.5).float()
+    train(whole, range(8))
+    half = JointIRLS(backbone(), TASKS, trade_off=0.5).float()
+    train(half, range(5))
+    resumed = JointIRLS(backbone(), TASKS, trade_off=0.5).float()
+    resumed.load_state_dict(half.state_dict())
+    train(resumed, range(5, 8))
+    assert not torch.equal(whole.weights, half.weights)
+    assert all(torch.equal(a, b) for a, b in zip(whole.state_dict().values(), resumed.state_dict().values()))
+
+
+def test_without_weighting_all_weights_stay_one() -> None:
+    method = JointIRLS(backbone(), TASKS, weighting="none", trade_off=100.0)
+    alone = HardSharing(backbone(), TASKS, shared=0)
+    train(method, range(4))
+    train(alone, range(4))
+    assert torch.equal(method.weights, method.layers.unit_weights())
+    assert max(distances(method)) < 0.1 * min(distances(alone))
+
+
+@pytest.mark.parametrize(("shared", "common"), [(0.0, 0), (0.25, 1), (0.5, 2), (1.0, 3)])
+def test_the_first_layers_are_shared(shared: float, common: int) -> None:
+    method = HardSharing(backbone(), TASKS, shared=shared)
+    train(method, range(1))
+    apart = distances(method)
+    assert apart[:common] == [0.0] * common
+    assert min(apart[common:], default=1.0) > 0
+
+
+def test_statistics_are_each_domains_own() -> None:
+    torch.manual_seed(0)
+    digits = DigitsBackbone()
+    method = HardSharing(digits, TASKS, shared=1.0)
+    ours, theirs = (dict(method.network(place)[0].named_parameters()) for place in (0, 2))
+    assert all(ours[name] is theirs[name] for name in ours)
+    buffers = [dict(method.network(place)[0].named_buffers()) for place in (0, 2)]
+    assert all(buffers[0][name] is not buffers[1][name] for name in buffers[0])
+
+
+def test_finetuning_starts_from_what_all_learned_together() -> None:
+    method = PretrainFinetune(backbone(), TASKS, pretrain_share=0.5)
+    start = [p.clone() for p in method.network(1)[0].parameters()]
+    train(method, range(4))
+    assert all(torch.equal(p, q) for p, q in zip(method.network(1)[0].parameters(), start))
+    assert min(distances(method)) > 0
+    assert all(network.backbone is method.backbone for network in method.predictors())
+    method.before_epoch(4, 0.5, SURVEY)
+    assert distances(method) == [0.0] * 3
+    train(method, range(4, 6))
+    assert min(distances(method)) > 0
+    assert method.predictors()[1].backbone is method.network(1)[0]
+
+
+def test_what_does_not_fit_is_refused() -> None:
+    for options in ({"initial_share": 1.5}, {"trade_off": -1.0}, {"weighting": "huber"}, {"sweeps": 0}):
+        with pytest.raises(OptionError):
+            JointIRLS(backbone(), TASKS, **options)  # type: ignore[arg-type]
+    with pytest.raises(SettingError, match="domain 1 has none"):
+        next(JointIRLS(backbone(), TASKS).steps(JointBatch(1, Unlabelled(torch.zeros(2, 5))), 0.0))

@@ -1,0 +1,139 @@
+"""The network for pixel-wise tasks: sizes, what belongs to which depth, and what reaches through frozen layers."""
+
+from __future__ import annotations
+
+import copy
+import math
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import interpolate
+
+from isthmus.errors import OptionError
+from isthmus.nn.dense import DEPTHS, DenseNetwork
+from isthmus.nn.pyramids import small_pyramid, timm_pyramid
+
+ENCODERS = ["small", "resnet10t", "convnext_atto"]
+
+
+def network(encoder: str = "small") -> DenseNetwork:
+    torch.manual_seed(0)
+    pyramid = small_pyramid(width=4) if encoder == "small" else timm_pyramid(encoder, pretrained=False)
+    return DenseNetwork(pyramid, {"normals": 3, "heatmaps": 8}, {"depths": 8}, width=8)
+
+
+def images(height: int, width: int, batch: int = 2) -> Tensor:
+    return torch.rand(batch, 3, height, width, generator=torch.Generator().manual_seed(0))
+
+
+@pytest.mark.parametrize("size", [(64, 64), (65, 63), (70, 97), (33, 49)])
+@pytest.mark.parametrize("encoder", ENCODERS)
+def test_maps_have_half_the_resolution_rounded_up(encoder: str, size: tuple[int, int]) -> None:
+    dense = network(encoder).eval()(images(*size))
+    half = tuple(math.ceil(side / 2) for side in size)
+    assert dense.maps["normals"].shape == (2, 3, *half)
+    assert dense.maps["heatmaps"].shape == (2, 8, *half)
+    assert dense.vectors["depths"].shape == (2, 8)
+    assert list(dense.features) == list(DEPTHS[:-1])
+
+
+@pytest.mark.parametrize(("encoder", "first"), [("small", 2), ("resnet10t", 4)])
+def test_features_halve_going_in_and_double_coming_out(encoder: str, first: int) -> None:
+    features = network(encoder)(images(64, 64)).features
+    sides = [features[depth].shape[-1] for depth in DEPTHS[:-1]]
+    assert sides == [64 // first // k for k in (1, 2, 4, 8, 4, 2, 1)]
+
+
+@pytest.mark.parametrize("encoder", ENCODERS)
+def test_every_parameter_belongs_to_one_depth(encoder: str) -> None:
+    dense = network(encoder)
+    owned = [id(p) for depth in DEPTHS for module in dense.modules_at(depth) for p in module.parameters()]
+    assert sorted(owned) == sorted(id(p) for p in dense.parameters())
+    assert all(any(list(module.parameters()) for module in dense.modules_at(depth)) for depth in DEPTHS)
+
+
+@pytest.mark.parametrize("encoder", ["small", "convnext_atto"])
+def test_a_depths_modules_change_its_features_and_those_after_alone(encoder: str) -> None:
+    """Other weights at one depth leave all features before it as they are, and change its own and all after it."""
+    original = network(encoder).eval()
+    before = original(images(64, 64))
+    for place, depth in enumerate(DEPTHS):
+        dense = copy.deepcopy(original)
+        scaled(dense.modules_at(depth))
+        after = dense(images(64, 64))
+        same = [torch.equal(after.features[other], before.features[other]) for other in DEPTHS[:-1]]
+        assert same == [other < place for other in range(len(DEPTHS) - 1)], depth
+        assert not torch.equal(after.maps["normals"], before.maps["normals"])
+        assert torch.equal(after.vectors["depths"], before.vectors["depths"]) == (depth == "up-3")
+
+
+def scaled(modules: list[nn.Module]) -> None:
+    with torch.no_grad():
+        for module in modules:
+            for parameter in module.parameters():
+                parameter.mul_(1.5).add_(0.1)
+
+
+def test_headfreeze_freezes_the_third_upsampling_with_its_skip_and_all_outputs() -> None:
+    dense = network()
+    frozen = {id(p) for module in dense.modules_after("up-2") for p in module.parameters()}
+    names = {name for name, p in dense.named_parameters() if id(p) in frozen}
+    assert {name for name, _ in dense.named_parameters() if name.startswith(("ups.2", "maps", "vectors"))} == names
+    assert any(name.startswith("ups.2.skip") for name in names)
+
+
+@pytest.mark.parametrize("output", ["normals", "depths"])
+def test_gradients_pass_through_the_frozen_head(output: str) -> None:
+    dense = network()
+    for module in dense.modules_after("up-2"):
+        module.requires_grad_(False).eval()
+    kept = {name: value.clone() for name, value in dense.state_dict().items()}
+    result = dense(images(64, 64))
+    (result.maps | result.vectors)[output].square().mean().backward()
+    head = {id(p) for module in dense.modules_after("up-2") for p in module.parameters()}
+    for name, parameter in dense.named_parameters():
+        if id(parameter) in head:
+            assert parameter.grad is None, name
+        elif name.startswith(("encoder.stages.0", "ups.1.smooth")):
+            assert parameter.grad is not None, name
+            assert parameter.grad.any(), name
+    moved = {name for name, value in dense.state_dict().items() if not torch.equal(value, kept[name])}
+    assert "ups.1.smooth.1.running_mean" in moved  # batch norm below the head follows the batches,
+    assert not any(name.startswith(("ups.2", "maps", "vectors")) for name in moved)  # that of the head does not
+
+
+def test_he_initialisation_keeps_the_size_of_activations() -> None:
+    torch.manual_seed(0)
+    dense = DenseNetwork(small_pyramid(), {"normals": 3}, width=64)
+    features = dense(images(64, 64, batch=8)).features
+    enlarged = interpolate(features["up-2"], scale_factor=2)
+    up: nn.Module = dense.ups[2]
+    before = enlarged + up.skip(features["layer-1"])  # type: ignore[operator]
+    convolved = up.smooth[0](before)[..., 1:-1, 1:-1]  # type: ignore[index, operator]
+    weight = up.smooth[0].weight  # type: ignore[index]
+    assert weight.std().item() == pytest.approx(math.sqrt(2 / (64 * 9)), rel=0.05)
+    assert convolved.square().mean().item() == pytest.approx(2 * before.square().mean().item(), rel=0.5)
+    assert not any(p.any() for name, p in dense.named_parameters() if name.endswith("skip.bias"))
+
+
+def test_a_timm_pyramid_is_timms_own_features() -> None:
+    import timm
+
+    torch.manual_seed(0)
+    pyramid = timm_pyramid("resnet10t", pretrained=False).eval()
+    torch.manual_seed(0)
+    reference = timm.create_model("resnet10t", features_only=True, pretrained=False).eval()
+    for ours, theirs in zip(pyramid(images(64, 64)), reference(images(64, 64))[1:]):
+        torch.testing.assert_close(ours, theirs, rtol=0, atol=0)
+
+
+@pytest.mark.parametrize("name", ["vit_tiny_patch16_224", "no_such_model"])
+def test_what_is_no_pyramid_is_refused(name: str) -> None:
+    with pytest.raises(OptionError, match="resnet50"):
+        timm_pyramid(name, pretrained=False)
+
+
+def test_a_network_needs_a_task() -> None:
+    with pytest.raises(OptionError, match="at least one task"):
+        DenseNetwork(small_pyramid(width=4), {})
