@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Literal, Union
 
@@ -45,7 +46,30 @@ class Labelled:
         return Labelled(layout.place(self.images), self.labels.to(layout.device, non_blocking=True))
 
 
-DomainBatch = Union[Labelled, Unlabelled]
+@dataclass(frozen=True)
+class Anchored:
+    """Images with the labels of anchor tasks, by the tasks' names. There is no field for main tasks."""
+
+    images: Tensor
+    anchors: Mapping[str, Tensor]
+
+    def to(self, layout: Layout) -> Anchored:
+        return Anchored(layout.place(self.images), _moved(self.anchors, layout))
+
+
+@dataclass(frozen=True)
+class FullyLabelled:
+    """Images with the labels of main and of anchor tasks, by the tasks' names."""
+
+    images: Tensor
+    main: Mapping[str, Tensor]
+    anchors: Mapping[str, Tensor]
+
+    def to(self, layout: Layout) -> FullyLabelled:
+        return FullyLabelled(layout.place(self.images), _moved(self.main, layout), _moved(self.anchors, layout))
+
+
+DomainBatch = Union[Labelled, Unlabelled, Anchored, FullyLabelled]
 """A batch of one domain."""
 
 
@@ -122,3 +146,34 @@ class JointBatch:
 
     def to(self, layout: Layout) -> JointBatch:
         return JointBatch(self.domain, self.samples.to(layout))
+
+
+@dataclass(frozen=True)
+class AssistedBatch:
+    """A batch of a source with labels of every task and one of a target with labels of the anchor tasks.
+
+    Attributes:
+        source: this process's images, with labels of main and anchor tasks.
+        target: this process's images, as many, with labels of anchor tasks.
+    """
+
+    source: FullyLabelled
+    target: Anchored
+
+    def to(self, layout: Layout) -> AssistedBatch:
+        return AssistedBatch(self.source.to(layout), self.target.to(layout))
+
+
+@dataclass(frozen=True)
+class OracleBatch:
+    """Both domains with labels of every task: for what is no method, but a bound on methods."""
+
+    source: FullyLabelled
+    target: FullyLabelled
+
+    def to(self, layout: Layout) -> OracleBatch:
+        return OracleBatch(self.source.to(layout), self.target.to(layout))
+
+
+def _moved(labels: Mapping[str, Tensor], layout: Layout) -> dict[str, Tensor]:
+    return {task: values.to(layout.device, non_blocking=True) for task, values in labels.items()}

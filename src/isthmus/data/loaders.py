@@ -7,7 +7,7 @@ continued at any step, with any number of workers, and draws what it would have 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -15,20 +15,25 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from isthmus.data.batches import (
+    Anchored,
+    AssistedBatch,
     DomainBatch,
+    FullyLabelled,
     InductiveBatch,
     JointBatch,
     Labelled,
     Layout,
+    OracleBatch,
     Share,
     Turns,
     Unlabelled,
     UnsupervisedBatch,
 )
 from isthmus.data.inputs import Input
+from isthmus.data.pixelwise import PixelLabels
 from isthmus.data.problems import Domain, Problem
 from isthmus.data.tasks import Setting
-from isthmus.errors import DataError, OptionError
+from isthmus.errors import DataError, OptionError, SettingError
 
 LOOKED_AT = 256
 """Samples that `look` reads at once."""
@@ -69,14 +74,15 @@ class Draws(Sampler[Draw]):
 class DrawnBatches(Dataset[Tensor]):
     """Network inputs of a domain by draw; with labels beside them where training may see them."""
 
-    def __init__(self, domain: Domain, input: Input) -> None:
+    def __init__(self, domain: Domain, input: Input, main: frozenset[str] = frozenset()) -> None:
         self.domain = domain
         self.input = input
+        self.main = main
 
     def __getitem__(self, draw: Draw) -> DomainBatch:  # type: ignore[override]
         random = torch.Generator().manual_seed(draw.seed)
         images = self.input.train(self.domain.samples.read(draw.indices, random), random)
-        return _with_labels(self.domain, images, draw.indices)
+        return _with_labels(self.domain, images, draw.indices, self.main)
 
 
 def steps_per_epoch(problem: Problem, processes: int = 1) -> int:
@@ -113,6 +119,7 @@ def batches(
     share: Share = Share(),
     workers: int = 0,
     turns: Turns = "epoch",
+    oracle: bool = False,
 ) -> Iterator[Any]:
     """Training batches of the problem's setting from step `start` to `stop`.
 
@@ -124,13 +131,15 @@ def batches(
         share: this process's part of each batch.
         workers: processes that read ahead, per domain; 0 reads in the training process.
         turns: how the domains of a joint problem take turns.
+        oracle: whether the target comes with main labels, as the problem gives them for that.
     """
+    domains = _revealed(problem) if oracle else problem.domains
 
     def stream(place: int, steps: range) -> Iterator[DomainBatch]:
-        domain = problem.domains[place]
+        domain = domains[place]
         draws = Draws(len(domain.samples), problem.recipe.batch_size, mix(seed, place), steps.start, steps.stop, share)
         loader = DataLoader(
-            DrawnBatches(domain, problem.input),
+            DrawnBatches(domain, problem.input, main=_main(problem)),
             batch_size=None,
             sampler=draws,
             num_workers=workers,
@@ -146,6 +155,8 @@ def batches(
     for step, source, target in zip(steps, *(stream(place, steps) for place in range(len(problem.domains)))):
         if problem.setting is Setting.INDUCTIVE:
             yield InductiveBatch(source, target)
+        elif problem.setting is Setting.ASSISTED:
+            yield (OracleBatch if oracle else AssistedBatch)(source, target)
         else:
             yield UnsupervisedBatch(source, target, mix(seed, step, 3), share)
 
@@ -156,7 +167,7 @@ def look(problem: Problem, place: int, layout: Layout) -> Iterator[DomainBatch]:
     random = torch.Generator().manual_seed(0)
     for indices in torch.arange(len(domain.samples)).split(LOOKED_AT):
         images = problem.input.evaluate(domain.samples.read(indices, random))
-        yield _with_labels(domain, images, indices).to(layout)
+        yield _with_labels(domain, images, indices, _main(problem)).to(layout)
 
 
 def _turns(problem: Problem) -> list[int]:
@@ -190,7 +201,33 @@ def _order(turns: list[int], by: Turns) -> list[int]:
     return [place for _, place in sorted(when)]
 
 
-def _with_labels(domain: Domain, images: Tensor, indices: Tensor) -> DomainBatch:
+def _main(problem: Problem) -> frozenset[str]:
+    """Names of the main tasks of a problem of pixel-wise tasks."""
+    return frozenset(task.name for task in problem.tasks.main)
+
+
+def _revealed(problem: Problem) -> tuple[Domain, ...]:
+    """The domains, the target with the main labels that the problem gives for an oracle.
+
+    Raises:
+        SettingError: it gives none.
+    """
+    target = problem.target
+    if problem.oracle is None or target.pixels is None:
+        raise SettingError(
+            f"An oracle trains on the target's main labels, but problem `{problem.name}` gives none for it. "
+            f"Leave the method out, or give them as `oracle` of the problem."
+        )
+    return (problem.source, replace(target, pixels=PixelLabels({**problem.oracle.values, **target.pixels.values})))
+
+
+def _with_labels(domain: Domain, images: Tensor, indices: Tensor, main: frozenset[str]) -> DomainBatch:
+    if domain.pixels is not None:
+        labels = domain.pixels.rows(indices)
+        anchors = {task: values for task, values in labels.items() if task not in main}
+        if len(anchors) == len(labels):
+            return Anchored(images, anchors)
+        return FullyLabelled(images, {task: labels[task] for task in labels if task in main}, anchors)
     return Unlabelled(images) if domain.labels is None else Labelled(images, domain.labels.values[indices])
 
 

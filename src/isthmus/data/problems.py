@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 
 import torch
 
-from isthmus.data.inputs import Input, check_stored
+from isthmus.data.inputs import ImageInput, Input, check_stored
+from isthmus.data.pixelwise import AnchoredTasks, PixelLabels
 from isthmus.data.recipes import Recipe
 from isthmus.data.samples import Samples
 from isthmus.data.tasks import Classification, Labels, Setting
@@ -25,15 +26,18 @@ class Domain:
     Attributes:
         name: what tables and messages call it.
         samples: the images or vectors.
-        labels: the labels that training may see; None for an unlabelled domain.
+        labels: the classes that training may see; None for a domain without.
+        pixels: the labels of pixel-wise tasks that training may see; None for a domain without.
     """
 
     name: str
     samples: Samples
     labels: Labels | None = None
+    pixels: PixelLabels | None = None
 
     def __post_init__(self) -> None:
         check_lengths(self.name, self.samples, self.labels)
+        check_lengths(self.name, self.samples, self.pixels)
 
 
 @dataclass(frozen=True)
@@ -58,6 +62,24 @@ class Exam:
 
 
 @dataclass(frozen=True)
+class PixelExam:
+    """Held-out samples with labels of pixel-wise tasks. Only evaluation reads it.
+
+    Attributes:
+        name: of the domain it measures.
+        samples: the images.
+        pixels: true labels of the main tasks, and of anchor tasks where they are known.
+    """
+
+    name: str
+    samples: Samples
+    pixels: PixelLabels
+
+    def __post_init__(self) -> None:
+        check_lengths(self.name, self.samples, self.pixels)
+
+
+@dataclass(frozen=True)
 class Problem:
     """Domains to train on together, and the exam to be measured by.
 
@@ -71,6 +93,9 @@ class Problem:
         notes: what a reader of the results should know (skipped files, for instance).
         exams: one for each domain, in order, instead of `exam`: then labelled domains make a joint problem, even two
             of different classes.
+        pixel_exam: instead of `exam`, of a problem of pixel-wise tasks.
+        oracle: of such a problem, the main labels of the target's own samples: for the method `oracle`, which bounds the
+            others, and for none else.
     """
 
     name: str
@@ -81,18 +106,27 @@ class Problem:
     exam: Exam | None = None
     notes: tuple[str, ...] = ()
     exams: tuple[Exam, ...] = ()
+    pixel_exam: PixelExam | None = None
+    oracle: PixelLabels | None = None
 
     def __post_init__(self) -> None:
-        exam = (self.exam,) if self.exam else ()
+        exam = tuple(part for part in (self.exam, self.pixel_exam) if part)
         for part in (*self.domains, *exam, *self.exams):
             first = part.samples.read(torch.zeros(1, dtype=torch.long), torch.Generator())
             check_stored(part.name, tuple(first.shape[1:]), self.input)
         if self.exams:
             _check_exams(self.name, self.domains, self.exams, self.exam)
+        if any(domain.pixels for domain in self.domains):
+            _check_still(self.name, self.input)
+        if self.oracle is not None:
+            check_lengths(self.target.name, self.target.samples, self.oracle)
 
     @property
     def setting(self) -> Setting:
         """The setting that the domains' labels amount to."""
+        if any(domain.pixels for domain in self.domains):
+            _check_anchored(self.name, self.domains)
+            return Setting.ASSISTED
         tasks = [domain.labels.task if domain.labels else None for domain in self.domains]
         if len(tasks) == 2 and tasks[0] and tasks[1] is None:
             return Setting.UNSUPERVISED
@@ -113,11 +147,22 @@ class Problem:
         return labels.task
 
     @property
-    def outputs(self) -> tuple[int | Classification, ...]:
+    def tasks(self) -> AnchoredTasks:
+        """Of a problem of pixel-wise tasks: the main ones, labelled on the source alone, and the anchors."""
+        source, target = (domain.pixels for domain in (self.source, self.target))
+        anchors = target.tasks if target else ()
+        main = tuple(task for task in (source.tasks if source else ()) if task not in anchors)
+        return AnchoredTasks(main, anchors)
+
+    @property
+    def outputs(self) -> tuple[int | Classification | AnchoredTasks, ...]:
         """What a method of the setting is built for, besides a backbone.
 
-        In the unsupervised setting the number of classes, in others the task of every domain.
+        In the unsupervised setting the number of classes, in the assisted one main and anchor tasks, in others the task
+        of every domain.
         """
+        if self.setting is Setting.ASSISTED:
+            return (self.tasks,)
         if self.setting is Setting.UNSUPERVISED:
             return (self.task.num_classes,)
         return tuple(domain.labels.task for domain in self.domains if domain.labels)
@@ -140,7 +185,7 @@ class Problem:
         return tuple(zip(self.domains, self.exams or (None,) * len(self.domains)))
 
 
-def check_lengths(name: str, samples: Samples, labels: Labels | None) -> None:
+def check_lengths(name: str, samples: Samples, labels: Labels | PixelLabels | None) -> None:
     """Refuse an empty domain, and labels that do not match the samples in number.
 
     Raises:
@@ -172,3 +217,33 @@ def _check_exams(name: str, domains: Sequence[Domain], exams: Sequence[Exam], ex
                 f"Problem `{name}`: expected the exam of `{domain.name}` to have the domain's own classes, but "
                 f"`{measured.name}` has {', '.join(measured.labels.task.classes)}."
             )
+
+
+def _check_anchored(name: str, domains: Sequence[Domain]) -> None:
+    """Refuse domains of pixel-wise tasks that are no source with main tasks and target with anchor tasks.
+
+    Raises:
+        SettingError: with the tasks of each.
+    """
+    tasks = [domain.pixels.tasks if domain.pixels else () for domain in domains]
+    if len(tasks) != 2 or not tasks[1] or not set(tasks[1]) < set(tasks[0]):
+        known = "; ".join(
+            f"{domain.name}: {', '.join(task.name for task in own) or 'none'}" for domain, own in zip(domains, tasks)
+        )
+        raise SettingError(
+            f"Problem `{name}`: expected a source with labels of main and anchor tasks, and a target with those of the "
+            f"anchor tasks, but the domains have labels of ({known}). Give the target labels of a task of the source's."
+        )
+
+
+def _check_still(name: str, input: Input) -> None:
+    """Refuse augmentation that moves pixels away from their labels.
+
+    Raises:
+        DataError: with what moves them.
+    """
+    if not isinstance(input, ImageInput) or input.flip or input.size != input.resize:
+        raise DataError(
+            f"Problem `{name}`: expected images that are neither cropped nor mirrored, as labels of pixels stay where "
+            f"they are, but got {input}. Use `ImageInput(..., size=N, resize=N, flip=False)`."
+        )

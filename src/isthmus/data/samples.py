@@ -104,3 +104,30 @@ def names_of(samples: Samples) -> tuple[str, ...]:
         names = names_of(samples.samples)
         return tuple(names[index] for index in samples.indices.tolist())
     return getattr(samples, "names", ()) or tuple(str(number) for number in range(len(samples)))
+
+
+class ColourJitter:
+    """Images with colours of their own at every read: each channel brighter or darker, all of them lighter or paler.
+
+    Nothing moves, so that labels of pixels stay true.
+
+    Args:
+        images: RGB, stored as uint8.
+        channel: largest change of a channel, as a share.
+        contrast: largest change of the contrast, as a share.
+    """
+
+    def __init__(self, images: Samples, *, channel: float = 0.15, contrast: float = 0.2) -> None:
+        self.images = images
+        self.channel = channel
+        self.contrast = contrast
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def read(self, indices: Tensor, generator: torch.Generator) -> Tensor:
+        images = self.images.read(indices, generator).float()
+        change = 2 * torch.rand(len(images), 4, 1, 1, generator=generator) - 1
+        gains = (1 + self.channel * change[:, :3]) * (1 + self.contrast * change[:, 3:])
+        middle = images.mean(dim=(1, 2, 3), keepdim=True)
+        return ((images - middle) * gains + middle * (1 + self.channel * change[:, :3])).clamp(0, 255).round().byte()

@@ -60,7 +60,7 @@ class Trainer:
             synchronise_batch_norm(method)
         double = fabric.strategy.precision.precision == "64-true"
         self.layout = Layout(
-            fabric.device, torch.float64 if double else torch.float32, channels_last=method.backbone.convolutional
+            fabric.device, torch.float64 if double else torch.float32, channels_last=method.convolutional
         )
         self.method = method.to(self.layout.device, self.layout.dtype)
         if self.layout.channels_last:
@@ -82,6 +82,7 @@ class Trainer:
             share=Share(self.fabric.global_rank, self.fabric.world_size),
             workers=self.workers,
             turns=self.method.turns,
+            oracle=self.method.oracle,
         )
         with progress_bar() as progress:
             bar = progress.add_task(

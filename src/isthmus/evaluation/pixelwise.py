@@ -9,26 +9,18 @@ import math
 
 import torch
 from torch import Tensor
-from torch.nn.functional import interpolate, normalize
+from torch.nn.functional import normalize
 
 from isthmus.checks import at_least, positive
 from isthmus.errors import DataError
 from isthmus.functional.pixelwise import IGNORED
+from isthmus.functional.pixelwise import upsampled as upsampled
+from isthmus.functional.pixelwise import upsampled_normals as upsampled_normals
 
 ANGLES = (11.25, 22.5, 30.0)
 """Thresholds of the literature on surface normals, in degrees."""
 
 BINS_PER_DEGREE = 1000
-
-
-def upsampled(maps: Tensor, size: tuple[int, int]) -> Tensor:
-    """Bilinear, from (n, channels, h, w) to (n, channels, *size)."""
-    return interpolate(maps, size=size, mode="bilinear", align_corners=False)
-
-
-def upsampled_normals(maps: Tensor, size: tuple[int, int]) -> Tensor:
-    """Predicted normals (n, 3, h, w) at the labels' resolution, (n, 3, *size), of unit length there."""
-    return normalize(upsampled(normalize(maps.float(), dim=1), size), dim=1)
 
 
 def angles_between(predicted: Tensor, normals: Tensor) -> Tensor:

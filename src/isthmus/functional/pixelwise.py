@@ -11,7 +11,7 @@ from __future__ import annotations
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
-from torch.nn.functional import cross_entropy, normalize
+from torch.nn.functional import cross_entropy, interpolate, normalize
 
 from isthmus.functional.precision import widened
 
@@ -71,6 +71,20 @@ def heatmap_loss(
     """
     heatmaps = torch.where(valid[:, :, None, None], widened(heatmaps), 0)
     return _mean_over((widened(predicted) - heatmaps).square().mean(dim=(2, 3)), valid)
+
+
+def upsampled(
+    maps: Float[Tensor, "batch channels height width"], size: tuple[int, int]
+) -> Float[Tensor, "batch channels tall wide"]:
+    """Bilinear, to `size`: the resolution of the labels."""
+    return interpolate(widened(maps), size=size, mode="bilinear", align_corners=False)
+
+
+def upsampled_normals(
+    maps: Float[Tensor, "batch 3 height width"], size: tuple[int, int]
+) -> Float[Tensor, "batch 3 tall wide"]:
+    """Normals of any length at the resolution of the labels, of unit length there."""
+    return normalize(upsampled(normalize(widened(maps), dim=1), size), dim=1)
 
 
 def gaussian_heatmaps(

@@ -117,8 +117,14 @@ class Method(nn.Module, ABC, Generic[BatchT]):
 
     setting: ClassVar[Setting]
     turns: ClassVar[Turns] = "epoch"
+    oracle: ClassVar[bool] = False
     backbone: Backbone
     head: nn.Module
+
+    @property
+    def convolutional(self) -> bool:
+        """Whether images should be laid out channels-last."""
+        return self.backbone.convolutional
 
     def groups(self) -> dict[str, nn.Module]:
         """The groups of parameters by name: the method's direct submodules that have some."""

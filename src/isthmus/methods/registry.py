@@ -11,9 +11,11 @@ from isthmus.errors import OptionError
 from isthmus.names import Name, build, joined_names, unknown
 
 if TYPE_CHECKING:
+    from isthmus.data.pixelwise import AnchoredTasks
     from isthmus.data.tasks import Classification
     from isthmus.methods.base import Method
     from isthmus.nn.backbones.base import Backbone
+    from isthmus.nn.pyramids import Pyramid
 
 MethodClass = TypeVar("MethodClass", bound="type[Method[Any]]")
 
@@ -40,6 +42,7 @@ class MethodEntry:
 _DEFAULTS = {
     "unsupervised": ("source_only", "dann", "symnets"),
     "inductive": ("finetune_target", "joint_finetune", "jtln"),
+    "assisted": ("baseline", "mtl_both", "headfreeze"),
 }
 _ENTRIES: dict[str, MethodEntry] = {}
 _TERMS: dict[str, MethodEntry] = {}
@@ -97,7 +100,9 @@ def term_entry(name: str) -> MethodEntry:
     return _TERMS[name]
 
 
-def build_method(name: str, backbone: Backbone, *outputs: int | Classification) -> Method[Any]:
+def build_method(
+    name: str, backbone: Backbone | Pyramid, *outputs: int | Classification | AnchoredTasks
+) -> Method[Any]:
     """A fresh method on `backbone`, with the options (`dann:hidden=512`) and terms (`dann+entropy`) in its name.
 
     Args:
@@ -112,11 +117,21 @@ def build_method(name: str, backbone: Backbone, *outputs: int | Classification) 
     method: Method[Any] = build(method_entry(name).load(), parsed, backbone, *outputs)
     if not terms:
         return method
+    entries = [term_entry(f"+{term.base}") for term in terms]
+    for entry in entries:
+        if entry.setting != str(method.setting):
+            raise OptionError(
+                f"Term `{entry.name}` is for methods of the {entry.setting} setting, but `{parsed.base}` is of the "
+                f"{method.setting} setting."
+            )
+    taken = [build(entry.load(), term, method) for entry, term in zip(entries, terms)]
+    if entries[0].setting == "assisted":
+        for adversary in taken:
+            method.take_on(adversary)  # type: ignore[operator]
+        return method
     from isthmus.methods.combined import Combined
 
-    if method.setting is not Combined.setting:
-        raise OptionError(f"Terms are for methods of the {Combined.setting} setting, but got `{name}`.")
-    return Combined(method, *(build(term_entry(f"+{term.base}").load(), term, method) for term in terms))
+    return Combined(method, *taken)
 
 
 def _add(entry: MethodEntry) -> None:
@@ -174,8 +189,29 @@ for _name, _path, _summary in (
 ):
     _built_in("inductive", _name, f"inductive.{_path}", _summary, _LU)
 
+_LI = "Li et al., task-assisted domain adaptation"
+for _name, _path, _summary in (
+    ("baseline", "baseline:Baseline", "the main tasks on the source alone: what every method must beat"),
+    ("mtl_source_anchor", "mtl_source_anchor:SourceAnchor", "main and anchor tasks on the source"),
+    ("mtl_target_anchor", "mtl_target_anchor:TargetAnchor", "main tasks on the source, anchor tasks on the target"),
+    ("mtl_both", "mtl_both:BothAnchors", "main tasks on the source, anchor tasks on both domains"),
+    ("headfreeze", "headfreeze:HeadFreeze", "final layers from the source, kept while those below learn the target's anchors"),
+    ("oracle", "oracle:Oracle", "the target's main labels too: a bound, and no method"),
+):
+    _built_in("assisted", _name, f"assisted.{_path}", _summary, _LI)
+
 for _name, _path, _summary, _source in (
     ("+entropy", "terms.entropy:Entropy", "target predictions become certain", "Grandvalet and Bengio, NeurIPS 2004"),
     ("+dfa", "terms.dfa:DFA", "a Gaussian prior and a tied decoder align the domains", "Wang et al., 2020"),
 ):
     _TERMS[_name] = MethodEntry(_name, "unsupervised", _summary, _source, _imported(_path))
+for _name, _path, _summary, _source in (
+    (
+        "+feature_adversary",
+        "terms.feature_adversary:FeatureAdversary",
+        "discriminators of feature maps, reversed gradients",
+        "Ganin et al., JMLR 2016",
+    ),
+    ("+output_adversary", "terms.output_adversary:OutputAdversary", "a discriminator of outputs", "Tsai et al., CVPR 2018"),
+):
+    _TERMS[_name] = MethodEntry(_name, "assisted", _summary, _source, _imported(_path))

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal, get_args
 
+import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn.functional import interpolate, pad
@@ -39,6 +40,14 @@ class Dense:
     maps: dict[str, Tensor]
     vectors: dict[str, Tensor]
     features: dict[str, Tensor]
+
+    def split(self, first: int) -> tuple[Dense, Dense]:
+        """What it gives for the first so many images, and for the others."""
+        return self._rows(slice(first)), self._rows(slice(first, None))
+
+    def _rows(self, rows: slice) -> Dense:
+        parts = ({name: value[rows] for name, value in part.items()} for part in (self.maps, self.vectors, self.features))
+        return Dense(*parts)
 
 
 class Up(nn.Module):
@@ -73,6 +82,10 @@ class DenseNetwork(nn.Module):
         vectors: width of each vector, by task.
         width: channels of the decoder.
 
+    Attributes:
+        encoder: as given.
+        channels: of the feature maps, from `layer-1` to `up-3`.
+
     Raises:
         OptionError: no task, or a width below 1.
     """
@@ -90,6 +103,7 @@ class DenseNetwork(nn.Module):
         if not maps:
             raise OptionError("Expected at least one task with a map, but got none. Name one, such as `normals: 3`.")
         self.encoder = encoder
+        self.channels = (*encoder.channels, width, width, width)
         self.lateral = nn.Conv2d(encoder.channels[3], width, 1)
         self.ups = nn.ModuleList([Up(skipped, width) for skipped in reversed(encoder.channels[:3])])
         self.maps = nn.ModuleDict({task: _enlarging(width, n, encoder.reduction // 2) for task, n in maps.items()})
@@ -110,6 +124,13 @@ class DenseNetwork(nn.Module):
             vectors={task: layers(ups[1].mean(dim=(2, 3))) for task, layers in self.vectors.items()},
             features=dict(zip(DEPTHS, [*stages, *ups])),
         )
+
+    def both(self, source: Tensor, target: Tensor) -> tuple[Dense, Dense]:
+        """What it gives for a source and for a target batch, under the encoder's batch-norm policy."""
+        if self.encoder.batch_norm == "joint":
+            dense: Dense = self(torch.cat([source, target]))
+            return dense.split(len(source))
+        return self(source), self(target)
 
     def modules_at(self, depth: Depth) -> list[nn.Module]:
         """The modules that make up one depth; every parameter belongs to exactly one."""

@@ -9,6 +9,8 @@ from torch import Tensor, nn
 
 from isthmus.checks import at_least
 from isthmus.errors import OptionError
+from isthmus.names import Name, build
+from isthmus.nn.batch_norm import BatchNormPolicy, batch_norms
 
 LEVELS = 4
 """Feature maps of a pyramid: the layers of a ResNet."""
@@ -22,25 +24,45 @@ class Pyramid(nn.Module):
         channels: of each feature map.
         reduction: pixels of the image, across, in one of the first feature map.
         pretrained: whether the weights come from another data set.
+        decoder: channels of the decoder that suits it.
 
     Attributes:
-        stages: as given, with `channels`, `reduction` and `pretrained`.
+        stages: as given, with `channels`, `reduction`, `pretrained` and `decoder`.
+        batch_norm: how batch statistics are taken over two domains.
     """
 
+    batch_norm: BatchNormPolicy = "separate"
+
     def __init__(
-        self, stages: Sequence[nn.Module], channels: Sequence[int], reduction: int, *, pretrained: bool = False
+        self,
+        stages: Sequence[nn.Module],
+        channels: Sequence[int],
+        reduction: int,
+        *,
+        pretrained: bool = False,
+        decoder: int = 256,
     ) -> None:
         super().__init__()
+        at_least(1, decoder=decoder)
         self.stages = nn.ModuleList(stages)
         self.channels = tuple(channels)
         self.reduction = reduction
         self.pretrained = pretrained
+        self.decoder = decoder
 
     def forward(self, images: Tensor) -> list[Tensor]:
         maps: list[Tensor] = []
         for stage in self.stages:
             maps.append(stage(maps[-1] if maps else images))
         return maps
+
+    def train(self, mode: bool = True) -> Pyramid:
+        """As for any module, but a frozen batch norm stays in evaluation mode."""
+        super().train(mode)
+        if self.batch_norm == "frozen":
+            for layer in batch_norms(self):
+                layer.eval()
+        return self
 
 
 class Residual(nn.Module):
@@ -64,7 +86,7 @@ class Residual(nn.Module):
         return y.relu()
 
 
-def small_pyramid(channels: int = 3, *, width: int = 24) -> Pyramid:
+def small_pyramid(channels: int = 3, *, width: int = 24, decoder: int = 48) -> Pyramid:
     """A slim ResNet for images of about 64×64 pixels, trained from scratch, on a CPU as well.
 
     A convolution and a residual block a stage; feature maps at half to a sixteenth of the resolution.
@@ -72,6 +94,7 @@ def small_pyramid(channels: int = 3, *, width: int = 24) -> Pyramid:
     Args:
         channels: of the images.
         width: channels of the first feature map; the others have two, four and six times as many.
+        decoder: channels of the decoder.
     """
     at_least(1, channels=channels, width=width)
     widths = [width, 2 * width, 4 * width, 6 * width]
@@ -81,8 +104,37 @@ def small_pyramid(channels: int = 3, *, width: int = 24) -> Pyramid:
         nn.ReLU(),
         Residual(width, width),
     )
-    pyramid = Pyramid([stem, *(Residual(a, b, 2) for a, b in zip(widths, widths[1:]))], widths, reduction=2)
+    pyramid = Pyramid([stem, *(Residual(a, b, 2) for a, b in zip(widths, widths[1:]))], widths, 2, decoder=decoder)
     he_initialised(pyramid)
+    return pyramid
+
+
+def build_pyramid(name: str, shape: tuple[int, ...], *, batch_norm: BatchNormPolicy = "separate") -> Pyramid:
+    """The encoder called `name` for images of `shape`, (channels, height, width).
+
+    `name` is `pyramid` or a convolutional timm model, with options after a colon (`pyramid:width=16`,
+    `resnet50:pretrained=false`). timm models come with pretrained weights unless told otherwise.
+
+    Args:
+        name: of the encoder.
+        shape: of one input.
+        batch_norm: how batch statistics are taken over two domains.
+
+    Raises:
+        OptionError: an unknown name or option, inputs that are no images, or weights out of reach.
+    """
+    parsed = Name.parse(name)
+    if len(shape) != 3:
+        raise OptionError(f"Encoder `{parsed.base}` is for images, but the inputs have shape {shape}.")
+    if parsed.base == "pyramid":
+        pyramid = build(small_pyramid, parsed, shape[0])
+    else:
+        options = dict(parsed.options)
+        pretrained = options.pop("pretrained", "true").lower()
+        if options or pretrained not in ("true", "false"):
+            raise OptionError(f"Expected `{parsed.base}:pretrained=true` or `=false`, but got `{name}`.")
+        pyramid = timm_pyramid(parsed.base, shape[0], pretrained=pretrained == "true")
+    pyramid.batch_norm = batch_norm
     return pyramid
 
 

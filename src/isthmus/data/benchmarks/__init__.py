@@ -113,6 +113,10 @@ def _unsupervised(
     return name, ProblemEntry(name, "unsupervised", summary, source, loader, variants, "SOURCE-TARGET")
 
 
+def _assisted(name: str, path: str, summary: str, source: str) -> tuple[str, ProblemEntry]:
+    return name, ProblemEntry(name, "assisted", summary, source, f"isthmus.data.benchmarks.{path}")
+
+
 def _inductive(
     name: str, path: str, summary: str, source: str, variants: tuple[str, ...] = (), placeholder: str = ""
 ) -> tuple[str, ProblemEntry]:
@@ -208,5 +212,12 @@ _ENTRIES = dict(
             ("boeing", "airbus"),
             "MANUFACTURER",
         ),
+        _assisted(
+            "shapes",
+            "shapes:shapes",
+            "normals of plain scenes to realistic ones, segmentation in both; needs no download",
+            "drawn for isthmus",
+        ),
+        _assisted("shapes-shifted", "shapes:shapes_shifted", "the same with other poses in the target", "drawn for isthmus"),
     ]
 )

@@ -1,0 +1,1 @@
+"""Methods of the assisted setting: main tasks labelled on the source, anchor tasks on both domains."""

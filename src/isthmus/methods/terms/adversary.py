@@ -1,0 +1,40 @@
+"""What a discriminator of a dense network's domains adds to the updates of an assisted method."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import ClassVar
+
+from torch import nn
+
+from isthmus.checks import positive
+from isthmus.errors import OptionError
+from isthmus.methods.base import Update
+from isthmus.nn.dense import Dense
+
+
+class Adversary(nn.Module, ABC):
+    """A group of parameters that tells the domains apart, and an update in which the network prevents it.
+
+    It begins when the network has nearly converged, after `start` of the run.
+
+    Attributes:
+        name: of the term and of its group.
+        lr: of the discriminator; the recipe's schedule applies.
+        begun: whether the run has come so far.
+    """
+
+    name: ClassVar[str]
+    begun: bool = False
+
+    def __init__(self, *, start: float, lr: float) -> None:
+        super().__init__()
+        positive(lr=lr)
+        if not 0 <= start < 1:
+            raise OptionError(f"Expected `start` of at least 0 and below 1, but got {start}.")
+        self.start = start
+        self.lr = lr
+
+    @abstractmethod
+    def update(self, source: Dense, target: Dense, on: tuple[str, ...]) -> Update:
+        """What joins a method's update that trains the network's groups `on`."""

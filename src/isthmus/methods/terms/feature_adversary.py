@@ -1,0 +1,78 @@
+"""Domain-adversarial training on feature maps, at one or several depths (Ganin et al., JMLR 2016)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+from torch import nn
+
+from isthmus.checks import at_least, one_of
+from isthmus.functional.adversarial import domain_discrimination
+from isthmus.methods.base import Update
+from isthmus.methods.terms.adversary import Adversary
+from isthmus.nn.dense import DEPTHS, Dense
+from isthmus.nn.patch_discriminators import PatchDiscriminator
+from isthmus.nn.gradient_reversal import reverse_gradient
+
+if TYPE_CHECKING:
+    from isthmus.methods.anchored import AnchoredMethod
+
+PLACES: tuple[str, ...] = DEPTHS[:-1]
+FIRST = {"encoder": "layer-1", "decoder": "up-1", "head": "up-3"}
+"""The first depth of each of the network's groups."""
+
+
+class FeatureAdversary(Adversary):
+    r"""A discriminator at each depth tells the domains' feature maps apart, place by place; reversed gradients prevent it.
+
+    $$\frac{1}{|P|} \sum_{p \in P} E_{domain}(d_p(R_\lambda(f_p(x))))$$
+
+    with R the gradient reversal: the minimax game (7) of Li et al. as one minimisation, with discriminators of patches.
+
+    Args:
+        method: whose features.
+        depths: P, parted by slashes: `layer-3/layer-4`. From `layer-1` to `up-3`.
+        weight: $\lambda$.
+        start: share of the run after which it begins.
+        hidden: channels of a discriminator's hidden layer.
+        noise: deviation of the noise that is added to what a discriminator's layers see.
+        lr: of the discriminators.
+    """
+
+    name = "feature_adversary"
+
+    def __init__(
+        self,
+        method: AnchoredMethod,
+        *,
+        depths: str = "layer-4",
+        weight: float = 0.1,
+        start: float = 0.5,
+        hidden: int = 64,
+        noise: float = 0.1,
+        lr: float = 1e-4,
+    ) -> None:
+        super().__init__(start=start, lr=lr)
+        at_least(0, weight=weight)
+        self.depths = depths.split("/")
+        for depth in self.depths:
+            one_of(PLACES, depths=depth)
+        channels = dict(zip(PLACES, method.network.channels))
+        self.discriminators = nn.ModuleDict(
+            {depth: PatchDiscriminator(channels[depth], hidden=hidden, noise=noise) for depth in self.depths}
+        )
+        self.weight = weight
+
+    def update(self, source: Dense, target: Dense, on: tuple[str, ...]) -> Update:
+        losses = []
+        for depth, discriminator in self.discriminators.items():
+            features = (reverse_gradient(dense.features[depth], self.weight) for dense in (source, target))
+            losses.append(domain_discrimination(*(discriminator(maps).flatten() for maps in features)))
+        domain = torch.stack(losses).mean()
+        return Update(domain, on=(*self._reached(on), self.name), log={"domain": domain})
+
+    def _reached(self, on: tuple[str, ...]) -> tuple[str, ...]:
+        """Of the network's groups, those that the deepest of the depths depends on."""
+        deepest = max(PLACES.index(depth) for depth in self.depths)
+        return tuple(group for group in on if deepest >= PLACES.index(FIRST[group]))

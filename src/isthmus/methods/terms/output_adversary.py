@@ -1,0 +1,74 @@
+"""Domain-adversarial training on the outputs (Tsai et al., CVPR 2018)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+from torch.nn.functional import normalize
+
+from isthmus.checks import at_least
+from isthmus.data.pixelwise import Segmentation, SurfaceNormals
+from isthmus.functional.adversarial import domain_discrimination, inverted_labels
+from isthmus.methods.base import Update
+from isthmus.methods.terms.adversary import Adversary
+from isthmus.nn.dense import Dense
+from isthmus.nn.patch_discriminators import OutputDiscriminator
+
+if TYPE_CHECKING:
+    from isthmus.methods.anchored import AnchoredMethod
+
+
+class OutputAdversary(Adversary):
+    r"""A discriminator tells the domains' predictions of all tasks apart; the network makes the target's pass for the source's.
+
+    $$\min_d E_{domain}(d(\hat{y}^s), d(\hat{y}^t)), \qquad \min_{f, g} \lambda \, \ell(d(\hat{y}^t), \text{source})$$
+
+    Normals are of unit length and segmentations are probabilities before the discriminator sees them.
+
+    Args:
+        method: whose outputs.
+        weight: $\lambda$.
+        start: share of the run after which it begins.
+        width: channels of the discriminator's first layer.
+        noise: deviation of the noise that is added to what its layers see.
+        lr: of the discriminator.
+    """
+
+    name = "output_adversary"
+
+    def __init__(
+        self,
+        method: AnchoredMethod,
+        *,
+        weight: float = 0.001,
+        start: float = 0.5,
+        width: int = 64,
+        noise: float = 0.1,
+        lr: float = 1e-4,
+    ) -> None:
+        super().__init__(start=start, lr=lr)
+        at_least(0, weight=weight)
+        self.tasks = method.tasks.every
+        channels = sum(task.channels for task in self.tasks)
+        self.discriminator = OutputDiscriminator(channels, width=width, noise=noise)
+        self.weight = weight
+
+    def update(self, source: Dense, target: Dense, on: tuple[str, ...]) -> Update:
+        logits_s, logits_t = (self.discriminator(self._shown(dense)).flatten() for dense in (source, target))
+        domain, fooling = domain_discrimination(logits_s, logits_t), inverted_labels(logits_t)
+        own = Update(domain, on=(self.name,), log={"domain": domain})
+        return own & Update(self.weight * fooling, on=on, log={"fooling": fooling})
+
+    def _shown(self, dense: Dense) -> Tensor:
+        """(batch, channels of all tasks, height, width)."""
+        maps = []
+        for task in self.tasks:
+            values = dense.maps[task.name]
+            if isinstance(task, SurfaceNormals):
+                values = normalize(values, dim=1)
+            elif isinstance(task, Segmentation):
+                values = values.softmax(dim=1)
+            maps.append(values)
+        return torch.cat(maps, dim=1)
