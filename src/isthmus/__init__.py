@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from isthmus.data.tasks import Labels as Labels
     from isthmus.engine.hardware import Hardware as Hardware
     from isthmus.errors import IsthmusError as IsthmusError
+    from isthmus.evaluation.dense_models import DenseModel as DenseModel
+    from isthmus.evaluation.dense_models import load_dense_model as load_dense  # noqa: F401
     from isthmus.evaluation.models import Model as Model
     from isthmus.evaluation.models import load_model as load  # noqa: F401
     from isthmus.experiments import Comparison as Comparison
@@ -42,6 +44,7 @@ if TYPE_CHECKING:
 _PLACES = {
     "Classification": "data.tasks",
     "Comparison": "experiments",
+    "DenseModel": "evaluation.dense_models",
     "Domain": "data.problems",
     "Exam": "data.problems",
     "Hardware": "engine.hardware",
@@ -62,6 +65,7 @@ _PLACES = {
     "fit": "experiments",
     "folder_problem": "data.readers.folders",
     "load": "evaluation.models:load_model",
+    "load_dense": "evaluation.dense_models:load_dense_model",
     "load_problem": "data.benchmarks",
     "register": "methods",
 }

@@ -89,7 +89,8 @@ class Training:
     Attributes:
         out: output folder; by default one below isthmus-out, named after the problem.
         backbone: `digits`, `svhn`, `signs`, `mlp` or any timm model; the problem's own by default.
-        select_by: label-free score that picks the `selected` epoch: `information_maximisation` or `entropy`.
+        select_by: label-free score that picks the `selected` epoch: `information_maximisation` (the
+            default) or `entropy`; in the assisted setting `main_on_source` (the default) or `anchor_on_target`.
         data_root: where benchmark data lies; by default `ISTHMUS_DATA`, else ~/.cache/isthmus.
         resume: continue what was killed, exactly.
         overwrite: replace what is in the output folder.
@@ -98,7 +99,7 @@ class Training:
 
     out: Path | None = None
     backbone: str | None = None
-    select_by: str = "information_maximisation"
+    select_by: str | None = None
     data_root: Path | None = None
     resume: bool = False
     overwrite: bool = False
@@ -304,6 +305,7 @@ def _show(folder: Path, json: bool) -> None:
         return
     from rich.console import Console
 
+    from isthmus.report.pixelwise import metric_names, metric_table
     from isthmus.report.results import read_results
     from isthmus.report.tables import summary_table
 
@@ -313,6 +315,8 @@ def _show(folder: Path, json: bool) -> None:
         return
     output = Console()
     output.print(summary_table(results))
+    if metric_names(results):
+        output.print(metric_table(results))
     output.print(f"Report: {folder / 'report.html'}", markup=False, highlight=False, soft_wrap=True)
 
 

@@ -34,15 +34,15 @@ class PixelTask(ABC):
     Attributes:
         name: what a network's outputs and labels are called by.
         metrics: names of all metrics; the first is the headline.
-        higher_is_better: whether of the headline.
-        unit: of the headline: `°`, `px`, or nothing for a share.
+        errors: those of them that are better where they are lower.
+        unit: of errors with one: `°` or `px`.
         channels: of the map that a network gives.
         width: of the vector that it gives besides; 0 for none.
     """
 
     name: ClassVar[str]
     metrics: ClassVar[tuple[str, ...]]
-    higher_is_better: ClassVar[bool] = False
+    errors: ClassVar[tuple[str, ...]] = ()
     unit: ClassVar[str] = ""
     width: ClassVar[int] = 0
 
@@ -81,6 +81,7 @@ class SurfaceNormals(PixelTask):
 
     name = "normals"
     metrics = ("rmse", "mean", "median", "<11.25°", "<22.5°", "<30°")
+    errors = ("rmse", "mean", "median")
     unit = "°"
 
     @property
@@ -103,7 +104,6 @@ class Segmentation(PixelTask):
     classes: tuple[str, ...]
     name = "segmentation"
     metrics = ("miou", "accuracy")
-    higher_is_better = True
 
     @property
     def channels(self) -> int:
@@ -136,6 +136,7 @@ class Depth(PixelTask):
 
     name = "depth"
     metrics = ("abs_rel", "rmse", "δ<1.25")
+    errors = ("abs_rel", "rmse")
 
     @property
     def channels(self) -> int:
@@ -168,6 +169,7 @@ class Keypoints(PixelTask):
     deviation: float = 3.0
     name = "keypoints"
     metrics = ("mean", "found", "depth abs_rel")
+    errors = ("mean", "depth abs_rel")
     unit = "px"
 
     def __post_init__(self) -> None:

@@ -94,8 +94,8 @@ class Problem:
         exams: one for each domain, in order, instead of `exam`: then labelled domains make a joint problem, even two
             of different classes.
         pixel_exam: instead of `exam`, of a problem of pixel-wise tasks.
-        oracle: of such a problem, the main labels of the target's own samples: for the method `oracle`, which bounds the
-            others, and for none else.
+        oracle: of such a problem, the main labels of the target's own samples: for the method `oracle`, which bounds
+            the others, and for none else.
     """
 
     name: str

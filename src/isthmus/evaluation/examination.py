@@ -10,15 +10,17 @@ from typing import Protocol
 
 from isthmus.data.problems import AVERAGE, Domain, Exam, Problem
 from isthmus.data.tasks import Setting
+from isthmus.evaluation.dense import label_free_scores, measure
 from isthmus.evaluation.inference import Network, Precision, infer
 from isthmus.evaluation.metrics import accuracy
+from isthmus.nn.dense import DenseNetwork
 from isthmus.selection.scores import SCORES
 
 
 class Measured(Network, Protocol):
     """A network, or several side by side."""
 
-    def predictors(self) -> Sequence[Network]: ...
+    def predictors(self) -> Sequence[Network | DenseNetwork]: ...
 
 
 @dataclass(frozen=True)
@@ -45,12 +47,17 @@ def examine(networks: Measured, problem: Problem, *, precision: Precision = null
         problem: on whose domains.
         precision: opens the autocast context that they run under.
     """
+    if problem.setting is Setting.ASSISTED:
+        (network,) = networks.predictors()
+        assert isinstance(network, DenseNetwork)  # as methods of the setting have
+        return _examine_pixels(network, problem, precision)
     if problem.setting is not Setting.JOINT:
         ((domain, exam),) = problem.measured
         return _examine(networks, domain, exam, problem, precision)
     parts = {
         domain.name: _examine(network, domain, exam, problem, precision)
         for network, (domain, exam) in zip(networks.predictors(), problem.measured)
+        if not isinstance(network, DenseNetwork)
     }
     accuracies = {name: value for name, part in parts.items() for value in part.accuracy.values()}
     return Examination(
@@ -58,6 +65,16 @@ def examine(networks: Measured, problem: Problem, *, precision: Precision = null
         {score: fmean(part.scores[score] for part in parts.values()) for score in SCORES},
         [f"{label} of {name}" for name, part in parts.items() for label in part.unpredicted],
     )
+
+
+def _examine_pixels(network: DenseNetwork, problem: Problem, precision: Precision) -> Examination:
+    """All metrics of the main tasks, the first one's headline first; those of anchor tasks follow."""
+    values: dict[str, float] = {}
+    if exam := problem.pixel_exam:
+        by_task = measure(network, exam.samples, exam.pixels, problem.input, precision=precision)
+        order = [task.name for task in problem.tasks.every if task.name in by_task]
+        values = {f"{task} {name}": value for task in order for name, value in by_task[task].items()}
+    return Examination(values, label_free_scores(network, problem, precision=precision), [])
 
 
 def _examine(

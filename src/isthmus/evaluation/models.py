@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from torch import Tensor
+from torch import Tensor, nn
 
 from isthmus.data.inputs import Input, describe, from_description
 from isthmus.data.samples import Samples
@@ -50,10 +50,6 @@ class Model:
         Raises:
             RunFolderError: no space or no permission.
         """
-        from safetensors import SafetensorError
-        from safetensors.torch import save_file
-
-        folder = Path(folder)
         description = {
             "schema": SCHEMA,
             "backbone": self.backbone,
@@ -63,13 +59,7 @@ class Model:
             "input": describe(self.input),
             "trained_on": self.trained_on,
         }
-        weights = {name: value.contiguous() for name, value in self.network.state_dict().items()}
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-            save_file(weights, folder / WEIGHTS)
-            (folder / DESCRIPTION).write_text(json.dumps(description, indent=2) + "\n")
-        except (OSError, SafetensorError) as error:
-            raise RunFolderError(f"Could not write the model into {folder}: {error}. Choose another folder.") from error
+        write_model(Path(folder), description, self.network)
 
 
 def load_model(folder: str | Path) -> Model:
@@ -78,22 +68,10 @@ def load_model(folder: str | Path) -> Model:
     Raises:
         ModelFileError: a file is missing or damaged, of another version, or the weights do not fit the description.
     """
-    from safetensors import SafetensorError
-    from safetensors.torch import load_file
-
     folder = Path(folder)
-    for name in (DESCRIPTION, WEIGHTS):
-        if not (folder / name).is_file():
-            raise ModelFileError(
-                f"Expected a model folder with {DESCRIPTION} and {WEIGHTS}, but {folder / name} is missing."
-            )
-    try:
-        description = json.loads((folder / DESCRIPTION).read_text())
-        weights = load_file(folder / WEIGHTS)
-    except (ValueError, OSError, SafetensorError) as error:
-        raise ModelFileError(f"The model in {folder} is damaged: {error}. {AGAIN}") from error
-    if not isinstance(description, dict) or description.get("schema") != SCHEMA:
-        raise ModelFileError(f"{folder / DESCRIPTION} is not a model description of schema {SCHEMA}.")
+    description, weights = read_model(folder)
+    if "tasks" in description:
+        raise ModelFileError(f"{folder} holds a model for pixel-wise tasks. Read it with `isthmus.load_dense`.")
     kinds = {
         "backbone": str,
         "neck_in_backbone": bool,
@@ -117,19 +95,61 @@ def load_model(folder: str | Path) -> Model:
     return Model(network.eval(), description["backbone"], classes, input, description["trained_on"])
 
 
+def write_model(folder: Path, description: dict[str, Any], network: nn.Module) -> None:
+    """Write a network's weights and a description of it.
+
+    Raises:
+        RunFolderError: no space or no permission.
+    """
+    from safetensors import SafetensorError
+    from safetensors.torch import save_file
+
+    weights = {name: value.contiguous() for name, value in network.state_dict().items()}
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        save_file(weights, folder / WEIGHTS)
+        (folder / DESCRIPTION).write_text(json.dumps(description, indent=2) + "\n")
+    except (OSError, SafetensorError) as error:
+        raise RunFolderError(f"Could not write the model into {folder}: {error}. Choose another folder.") from error
+
+
+def read_model(folder: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
+    """The description and the weights that `write_model` wrote.
+
+    Raises:
+        ModelFileError: a file is missing or damaged, or of another version.
+    """
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    for name in (DESCRIPTION, WEIGHTS):
+        if not (folder / name).is_file():
+            raise ModelFileError(
+                f"Expected a model folder with {DESCRIPTION} and {WEIGHTS}, but {folder / name} is missing."
+            )
+    try:
+        description = json.loads((folder / DESCRIPTION).read_text())
+        weights = load_file(folder / WEIGHTS)
+    except (ValueError, OSError, SafetensorError) as error:
+        raise ModelFileError(f"The model in {folder} is damaged: {error}. {AGAIN}") from error
+    if not isinstance(description, dict) or description.get("schema") != SCHEMA:
+        raise ModelFileError(f"{folder / DESCRIPTION} is not a model description of schema {SCHEMA}.")
+    return description, weights
+
+
 def _network(description: dict[str, Any], input: Input) -> Classifier:
-    plain = build_backbone(_without_weights(description["backbone"]), input.shape)
+    plain = build_backbone(without_weights(description["backbone"]), input.shape)
     backbone = WithNeck(plain) if description["neck_in_backbone"] else plain
     heads = [classifier(backbone, len(description["classes"])) for _ in range(1 + description["ensemble"])]
     return Classifier(backbone, Ensemble(*heads) if description["ensemble"] else heads[0])
 
 
-def _without_weights(name: str) -> str:
+def without_weights(name: str) -> str:
     """The backbone's name, its pretrained weights not asked for: the saved ones follow."""
     from isthmus.names import Name
     from isthmus.nn.backbones import CONVOLUTIONAL
 
     parsed = Name.parse(name)
-    if parsed.base in (*CONVOLUTIONAL, "mlp"):
+    if parsed.base in (*CONVOLUTIONAL, "mlp", "pyramid"):
         return name
     return str(Name(parsed.base, {**parsed.options, "pretrained": "false"}))

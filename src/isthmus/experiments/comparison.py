@@ -17,7 +17,7 @@ from isthmus.experiments.run import check_startable, resolve, setting_for
 from isthmus.methods.registry import default_methods
 from isthmus.names import slug
 from isthmus.report.results import Results, RunRecord, read_results
-from isthmus.selection.scores import get_score
+from isthmus.selection.scores import score_for
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ def compare(
     out: str | Path | None = None,
     recipe: Recipe | None = None,
     backbone: str | None = None,
-    select_by: str = "information_maximisation",
+    select_by: str | None = None,
     data_root: str | Path | None = None,
     hardware: Hardware = Hardware(),
     resume: bool = False,
@@ -68,7 +68,7 @@ def compare(
         out: output folder; by default `isthmus-out/PROBLEM`.
         recipe: how training goes; the problem's own by default.
         backbone: a backbone's name; the problem's own by default.
-        select_by: label-free score that picks the `selected` epoch.
+        select_by: label-free score that picks the `selected` epoch; the setting's usual one by default.
         data_root: where benchmark data lies; `ISTHMUS_DATA` by default.
         hardware: devices, processes and precision.
         resume: continue a killed comparison exactly.
@@ -84,7 +84,7 @@ def compare(
         raise OptionError(f"Expected different methods, but got {', '.join(methods)}.")
     if seeds < 1:
         raise OptionError(f"Expected `seeds` of at least 1, but got {seeds}.")
-    get_score(select_by)
+    select_by = score_for(setting_for(problem), select_by)
     problem = resolve(methods, problem, data_root, recipe, backbone)
     folder = Path(out) if out else Path("isthmus-out", slug(problem.name))
     config = {

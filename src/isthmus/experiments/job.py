@@ -11,10 +11,15 @@ from typing import TYPE_CHECKING, Any, cast
 import torch
 from torch import Tensor, nn
 
+from isthmus.data.inputs import ImageInput
 from isthmus.data.problems import Problem
+from isthmus.data.tasks import Setting
 from isthmus.engine.checkpoints import load_checkpoint, save_checkpoint, write_atomically
 from isthmus.engine.hardware import Hardware
 from isthmus.engine.trainer import Trainer
+from isthmus.errors import OptionError
+from isthmus.evaluation.dense_models import DenseModel
+from isthmus.evaluation.dense_views import DenseViews
 from isthmus.evaluation.examination import examine
 from isthmus.evaluation.models import Model
 from isthmus.evaluation.views import Views
@@ -25,13 +30,17 @@ from isthmus.methods import Method, build_method
 from isthmus.names import slug
 from isthmus.nn.backbones import Backbone, build_backbone
 from isthmus.nn.classifiers import Classifier
+from isthmus.nn.dense import DenseNetwork
+from isthmus.nn.pyramids import Pyramid, build_pyramid
 from isthmus.report.results import RunRecord
 
 if TYPE_CHECKING:
     from lightning.fabric import Fabric
 
+    from isthmus.methods.anchored import AnchoredMethod
+
 CHECKPOINT, RESULT, LAST, SELECTED = "checkpoint.pt", "result.json", "last", "selected"
-VIEWS, FINDINGS = "views.npz", "findings.npz"
+VIEWS, DENSE_VIEWS, FINDINGS = "views.npz", "dense_views.npz", "findings.npz"
 
 
 @dataclass(frozen=True)
@@ -86,7 +95,9 @@ class Job:
             workers=hardware.workers,
             title=f"{self.method} seed {self.seed}",
         )
-        views, record = Views(self.problem) if len(self.problem.measured) == 1 else None, Record()
+        assisted = self.problem.setting is Setting.ASSISTED
+        views = Views(self.problem) if len(self.problem.measured) == 1 and not assisted else None
+        record = Record()
         before = views.embed(method) if views else {}
         if resume and (self.folder / CHECKPOINT).is_file():
             state = load_checkpoint(self.folder / CHECKPOINT)
@@ -112,6 +123,9 @@ class Job:
         if fabric.is_global_zero:
             if views:
                 write_atomically(self.folder / VIEWS, lambda part: views.write(part, before, method))
+            if assisted:
+                dense_views, network = DenseViews(self.problem), cast("AnchoredMethod", method).network
+                write_atomically(self.folder / DENSE_VIEWS, lambda part: dense_views.write(part, network))
             if findings := method.findings():
                 write_atomically(self.folder / FINDINGS, lambda part: _write_arrays(part, findings))
             self._write_models(method, record, config)
@@ -130,10 +144,20 @@ class Job:
             if part == SELECTED:
                 networks.load_state_dict(record.selected_weights)
             for network, (domain, _) in zip(networks, self.problem.measured):
+                if isinstance(network, DenseNetwork):
+                    self._write_dense_model(network, config, part)
+                    continue
                 task = domain.labels.task if domain.labels else self.problem.task
                 about = config | ({"domain": domain.name} if several else {})
-                model = Model(cast("Classifier", network), self.problem.backbone, task.classes, self.problem.input, about)
+                model = Model(
+                    cast("Classifier", network), self.problem.backbone, task.classes, self.problem.input, about
+                )
                 model.save(self.folder / part / slug(domain.name) if several else self.folder / part)
+
+    def _write_dense_model(self, network: DenseNetwork, config: dict[str, Any], part: str) -> None:
+        problem = self.problem
+        assert isinstance(problem.input, ImageInput)  # as problems of pixel-wise tasks have
+        DenseModel(network, problem.backbone, problem.tasks.every, problem.input, config).save(self.folder / part)
 
 
 def _write_arrays(path: Path, tensors: dict[str, Tensor]) -> None:
@@ -143,9 +167,16 @@ def _write_arrays(path: Path, tensors: dict[str, Tensor]) -> None:
         np.savez_compressed(file, allow_pickle=False, **{name: value.cpu().numpy() for name, value in tensors.items()})
 
 
-def backbone_for(problem: Problem) -> Backbone:
-    """A fresh backbone of the problem's kind, for its inputs, with batch norm and frozen stages as in its recipe."""
+def backbone_for(problem: Problem) -> Backbone | Pyramid:
+    """A fresh backbone of the problem's kind, for its inputs, with batch norm and frozen stages as in its recipe.
+
+    Of a problem of pixel-wise tasks, an encoder with four feature maps.
+    """
     recipe = problem.recipe
+    if problem.setting is Setting.ASSISTED:
+        if recipe.frozen_stages:
+            raise OptionError(f"Expected `frozen_stages` 0 with pixel-wise tasks, but got {recipe.frozen_stages}.")
+        return build_pyramid(problem.backbone, problem.input.shape, batch_norm=recipe.batch_norm)
     return build_backbone(
         problem.backbone, problem.input.shape, batch_norm=recipe.batch_norm, frozen_stages=recipe.frozen_stages
     )

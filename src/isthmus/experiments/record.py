@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -49,15 +50,19 @@ class Record:
         self.selected_epoch = epoch
         self.selected_weights = {name: value.detach().clone() for name, value in weights.items()}
 
-    def results(self) -> dict[str, Scores]:
-        """`last`, `selected` and `oracle` accuracy by classifier; empty without an exam."""
+    def results(self, higher_is_better: Mapping[str, bool] = {}) -> dict[str, Scores]:
+        """`last`, `selected` and `oracle` score by classifier, or metric; empty without an exam.
+
+        Args:
+            higher_is_better: of each metric that is not an accuracy.
+        """
         examined = [row["accuracy"] for row in self.rows if row["accuracy"]]
         selected = [row["accuracy"] for row in self.rows if row["epoch"] == self.selected_epoch]
         return {
             head: {
                 "last": examined[-1][head],
                 "selected": selected[0][head],
-                "oracle": max(accuracy[head] for accuracy in examined),
+                "oracle": (max if higher_is_better.get(head, True) else min)(row[head] for row in examined),
             }
             for head in (examined[-1] if examined else ())
         }

@@ -13,13 +13,23 @@ from typing import Any
 import torch
 
 from isthmus.data.inputs import ImageInput, describe
-from isthmus.data.problems import Problem
+from isthmus.data.problems import PixelExam, Problem
 from isthmus.data.tasks import Setting
 from isthmus.engine.hardware import Hardware
 from isthmus.engine.trainer import Trainer
 from isthmus.experiments.folders import write_json
 from isthmus.experiments.record import Record
-from isthmus.report.results import SCHEMA, Diagnostic, ProblemRecord, Results, RunRecord, Scores, summarise
+from isthmus.report.results import (
+    SCHEMA,
+    Diagnostic,
+    ExamRecord,
+    Headline,
+    ProblemRecord,
+    Results,
+    RunRecord,
+    Scores,
+    summarise,
+)
 from isthmus.version import __version__
 
 RESULTS = "results.json"
@@ -41,20 +51,24 @@ def write_results(folder: Path, problem: Problem, runs: list[RunRecord]) -> Resu
 def problem_description(problem: Problem) -> ProblemRecord:
     """A problem as plain data; no labels in it."""
     exams = [exam for _, exam in problem.measured if exam is not None]
+    assisted = problem.setting is Setting.ASSISTED
     return {
         "name": problem.name,
         "setting": str(problem.setting),
-        "classes": list(problem.task.classes),
+        "classes": [] if assisted else list(problem.task.classes),
         "domains": [
             {
                 "name": domain.name,
                 "samples": len(domain.samples),
-                "labelled": domain.labels is not None,
+                "labelled": domain.labels is not None or domain.pixels is not None,
                 "classes": list(domain.labels.task.classes) if domain.labels else [],
+                "tasks": [task.name for task in domain.pixels.tasks] if domain.pixels else [],
             }
             for domain in problem.domains
         ],
-        "exam": {
+        "exam": _pixel_exam(problem.pixel_exam)
+        if problem.pixel_exam
+        else {
             "name": exams[0].name if problem.exam else f"the average of {len(exams)} domains",
             "samples": sum(len(exam.samples) for exam in exams),
             "transductive": all(exam.transductive for exam in exams),
@@ -91,7 +105,7 @@ def run_result(
     method: str, seed: int, problem: Problem, trainer: Trainer, record: Record, select_by: str, folder: str
 ) -> RunRecord:
     """One entry of `runs`."""
-    heads = record.results()
+    heads = record.results(directions(problem))
     unknown: Scores = {"last": None, "selected": None, "oracle": None}
     # Domains of a joint problem take turns.
     domains = 1 if problem.setting is Setting.JOINT else len(problem.domains)
@@ -99,8 +113,7 @@ def run_result(
     return {
         "method": method,
         "seed": seed,
-        "metric": problem.task.metric,
-        "higher_is_better": problem.task.higher_is_better,
+        **_headline(problem),
         "scores": next(iter(heads.values()), unknown),
         "selected_by": select_by,
         "selected_epoch": record.selected_epoch,
@@ -121,6 +134,8 @@ def diagnostics(problem: Problem, record: Record) -> list[Diagnostic]:
     found: list[Diagnostic] = [
         {"name": name, "value": value, "message": ""} for name, value in record.rows[-1]["scores"].items()
     ]
+    if problem.setting is Setting.ASSISTED:
+        return found
     missing = record.unpredicted
     shown = ", ".join(missing[:5]) + (", …" if len(missing) > 5 else "")
     tasks = [domain.labels.task if domain.labels else problem.task for domain, _ in problem.measured]
@@ -128,6 +143,26 @@ def diagnostics(problem: Problem, record: Record) -> list[Diagnostic]:
     message = f"{len(missing)} of {sum(t.num_classes for t in tasks)} classes are never predicted on {place}: {shown}."
     found.append({"name": "unpredicted_classes", "value": len(missing), "message": message if missing else ""})
     return found
+
+
+def directions(problem: Problem) -> dict[str, bool]:
+    """Of each metric of a problem of pixel-wise tasks, whether higher is better."""
+    return {
+        f"{task.name} {metric}": metric not in task.errors for task in problem.tasks.every for metric in task.metrics
+    }
+
+
+def _headline(problem: Problem) -> Headline:
+    """What the scores of a run are."""
+    if problem.setting is not Setting.ASSISTED:
+        return {"metric": problem.task.metric, "higher_is_better": problem.task.higher_is_better, "unit": "%"}
+    task = problem.tasks.main[0]
+    name = f"{task.name} {task.metrics[0]}"
+    return {"metric": name, "higher_is_better": directions(problem)[name], "unit": task.unit or "%"}
+
+
+def _pixel_exam(exam: PixelExam) -> ExamRecord:
+    return {"name": exam.name, "samples": len(exam.samples), "transductive": False}
 
 
 def versions() -> dict[str, str]:

@@ -23,7 +23,7 @@ from isthmus.experiments.results import write_results
 from isthmus.methods.registry import build_method, method_entry
 from isthmus.names import slug
 from isthmus.report.results import RunRecord
-from isthmus.selection.scores import get_score
+from isthmus.selection.scores import score_for
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,7 @@ def fit(
     seed: int = 0,
     recipe: Recipe | None = None,
     backbone: str | None = None,
-    select_by: str = "information_maximisation",
+    select_by: str | None = None,
     data_root: str | Path | None = None,
     hardware: Hardware = Hardware(),
     resume: bool = False,
@@ -81,7 +81,7 @@ def fit(
         seed: of initialisation, shuffles, augmentation and dropout.
         recipe: how training goes; the problem's own by default.
         backbone: a backbone's name; the problem's own by default.
-        select_by: label-free score that picks the `selected` epoch.
+        select_by: label-free score that picks the `selected` epoch; the setting's usual one by default.
         data_root: where benchmark data lies; `ISTHMUS_DATA` by default.
         hardware: devices, processes and precision.
         resume: continue a killed run exactly.
@@ -90,7 +90,7 @@ def fit(
     Raises:
         IsthmusError: one of its kinds, before training wherever possible; what is already computed stays.
     """
-    get_score(select_by)
+    select_by = score_for(setting_for(problem), select_by)
     problem = resolve([method], problem, data_root, recipe, backbone)
     folder = Path(out) if out else Path("isthmus-out", "fit", slug(problem.name), f"{slug(method)}-seed{seed}")
     job = Job(method, problem, seed, select_by, folder)

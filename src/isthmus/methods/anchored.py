@@ -11,6 +11,7 @@ from isthmus.checks import positive
 from isthmus.data.batches import Anchored, AssistedBatch, FullyLabelled
 from isthmus.data.pixelwise import AnchoredTasks, PixelTask
 from isthmus.data.tasks import Setting
+from isthmus.errors import OptionError
 from isthmus.methods.base import Method, Survey, Update
 from isthmus.methods.terms.adversary import Adversary
 from isthmus.nn.balance import TaskBalance
@@ -69,6 +70,8 @@ class AnchoredMethod(Method[AssistedBatch]):
 
     def take_on(self, adversary: Adversary) -> None:
         """Add a discriminator, with a loss that joins every update once it has begun."""
+        if adversary.name in self.groups():
+            raise OptionError(f"Expected each term once, but got `{adversary.name}` twice.")
         self.add_module(adversary.name, adversary)
         self.adversaries.append(adversary)
 
@@ -86,8 +89,7 @@ class AnchoredMethod(Method[AssistedBatch]):
         for adversary in self.adversaries:
             adversary.begun = progress >= adversary.start
 
-    def dense_predictor(self) -> DenseNetwork:
-        """Images to maps and vectors of every task."""
+    def predictor(self) -> DenseNetwork:
         return self.network
 
     def source(self, batch: AssistedBatch) -> tuple[Dense, Dense | None]:

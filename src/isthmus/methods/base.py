@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import ClassVar, Generic, Protocol, TypeVar
+from typing import ClassVar, Generic, Protocol, TypeVar, Union
 
 from torch import Tensor, nn
 
@@ -13,8 +13,10 @@ from isthmus.data.batches import DomainBatch, Turns
 from isthmus.data.tasks import Setting
 from isthmus.nn.backbones.base import Backbone
 from isthmus.nn.classifiers import Classifier
+from isthmus.nn.dense import DenseNetwork
 
 BatchT = TypeVar("BatchT")
+Predictor = Union[Classifier, DenseNetwork]
 
 
 @dataclass(frozen=True)
@@ -113,6 +115,11 @@ class Method(nn.Module, ABC, Generic[BatchT]):
     updates name the groups they train. Two names are fixed: `backbone`, and `head` for all classifiers on its features.
     Hyper-parameters are keyword-only arguments of `__init__`, with the paper's
     values as defaults: the signature is the configuration.
+
+    Attributes:
+        setting: who has labels of what.
+        turns: how the domains of a joint problem take turns.
+        oracle: whether it trains on the target's main labels, as a bound on methods may.
     """
 
     setting: ClassVar[Setting]
@@ -178,11 +185,11 @@ class Method(nn.Module, ABC, Generic[BatchT]):
         """Modules from `features` to logits, by name; the first gives the result. By default `head` alone."""
         return {"source": self.head}
 
-    def predictor(self) -> Classifier:
-        """Images to the logits of the method's result: all that prediction needs."""
+    def predictor(self) -> Predictor:
+        """Images to the logits, or maps, of the method's result: all that prediction needs."""
         return Classifier(self.backbone, next(iter(self.classifiers().values())))
 
-    def predictors(self) -> tuple[Classifier, ...]:
+    def predictors(self) -> tuple[Predictor, ...]:
         """A predictor for each domain that is measured; one, unless the method is for several."""
         return (self.predictor(),)
 

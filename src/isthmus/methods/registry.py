@@ -195,7 +195,11 @@ for _name, _path, _summary in (
     ("mtl_source_anchor", "mtl_source_anchor:SourceAnchor", "main and anchor tasks on the source"),
     ("mtl_target_anchor", "mtl_target_anchor:TargetAnchor", "main tasks on the source, anchor tasks on the target"),
     ("mtl_both", "mtl_both:BothAnchors", "main tasks on the source, anchor tasks on both domains"),
-    ("headfreeze", "headfreeze:HeadFreeze", "final layers from the source, kept while those below learn the target's anchors"),
+    (
+        "headfreeze",
+        "headfreeze:HeadFreeze",
+        "a head from the source, kept while the layers below learn the target's anchors",
+    ),
     ("oracle", "oracle:Oracle", "the target's main labels too: a bound, and no method"),
 ):
     _built_in("assisted", _name, f"assisted.{_path}", _summary, _LI)
@@ -212,6 +216,11 @@ for _name, _path, _summary, _source in (
         "discriminators of feature maps, reversed gradients",
         "Ganin et al., JMLR 2016",
     ),
-    ("+output_adversary", "terms.output_adversary:OutputAdversary", "a discriminator of outputs", "Tsai et al., CVPR 2018"),
+    (
+        "+output_adversary",
+        "terms.output_adversary:OutputAdversary",
+        "a discriminator of outputs",
+        "Tsai et al., CVPR 2018",
+    ),
 ):
     _TERMS[_name] = MethodEntry(_name, "assisted", _summary, _source, _imported(_path))

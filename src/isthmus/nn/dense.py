@@ -46,8 +46,8 @@ class Dense:
         return self._rows(slice(first)), self._rows(slice(first, None))
 
     def _rows(self, rows: slice) -> Dense:
-        parts = ({name: value[rows] for name, value in part.items()} for part in (self.maps, self.vectors, self.features))
-        return Dense(*parts)
+        parts = (self.maps, self.vectors, self.features)
+        return Dense(*({name: value[rows] for name, value in part.items()} for part in parts))
 
 
 class Up(nn.Module):

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from isthmus.report.results import EpochRow, Results, statistic
 from isthmus.report.tables import ORACLE_HEADING
+from isthmus.report.units import factor, spelt
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -46,7 +47,7 @@ def method_styles(methods: Iterable[str], baseline: str) -> dict[str, Style]:
 
 def score_plot(results: Results, styles: dict[str, Style]) -> str:
     """Last, selected and oracle scores with standard errors, a line per method; for results with an exam."""
-    rows = results["summary"]
+    rows, times = results["summary"], factor(results)
     figure, (axes,) = _figure(1, 1, height=0.9 + 0.42 * len(rows))
     for y, row in enumerate(rows):
         colour = styles[row["method"]].colour
@@ -57,8 +58,8 @@ def score_plot(results: Results, styles: dict[str, Style]) -> str:
         )
         for offset, value, look in looks:
             if value["mean"] is not None:
-                error = None if value["stderr"] is None else 100 * value["stderr"]
-                axes.errorbar(100 * value["mean"], y + offset, xerr=error, linestyle="none", capsize=3, **look)
+                error = None if value["stderr"] is None else times * value["stderr"]
+                axes.errorbar(times * value["mean"], y + offset, xerr=error, linestyle="none", capsize=3, **look)
     axes.set_yticks(range(len(rows)), [_short(row["method"]) for row in rows])
     axes.set_ylim(len(rows) - 0.5, -0.5)
     low, high = axes.get_xlim()
@@ -66,22 +67,24 @@ def score_plot(results: Results, styles: dict[str, Style]) -> str:
         axes.set_xlim((low + high - SPAN) / 2, (low + high + SPAN) / 2)
     axes.grid(False)
     axes.grid(axis="x", color=RULE)
-    axes.set_xlabel(f"{results['runs'][0]['metric']} in percent")
+    axes.set_xlabel(f"{results['runs'][0]['metric']} in {spelt(results)}")
     _legend_of_scores(axes)
     return svg(figure)
 
 
-def learning_curves(histories: Histories, metric: str, styles: dict[str, Style]) -> str | None:
+def learning_curves(
+    histories: Histories, metric: str, styles: dict[str, Style], *, times: float = 100.0, unit: str = "percent"
+) -> str | None:
     """The exam's metric and each label-free score by epoch: mean and standard error over seeds; None without any."""
 
     def on_exam(row: EpochRow) -> float | None:
         value = next(iter(row["accuracy"].values()), None)
-        return None if value is None else 100 * value
+        return None if value is None else times * value
 
     rows = [row for seeds in histories.values() for history in seeds for row in history]
     panels: dict[str, Callable[[EpochRow], float | None]] = {}
     if any(row["accuracy"] for row in rows):
-        panels[f"{metric} on the exam, percent"] = on_exam
+        panels[f"{metric} on the exam, {unit}"] = on_exam
     for name in dict.fromkeys(name for row in rows for name in row["scores"]):
         panels[f"{_spaced(name)} (label-free)"] = lambda row, name=name: row["scores"].get(name)  # type: ignore[misc]
     if not panels:

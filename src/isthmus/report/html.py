@@ -12,6 +12,14 @@ from isthmus.errors import RunFolderError
 from isthmus.report.categories import cost_plot, nearest
 from isthmus.report.embeddings import SOURCE, TARGET, class_colour, embedding_plot
 from isthmus.report.figures import learning_curves, loss_curves, method_styles, score_plot
+from isthmus.report.pixelwise import (
+    feature_plot,
+    heading,
+    metric_names,
+    metric_rows,
+    prediction_grid,
+    read_dense_views,
+)
 from isthmus.report.results import (
     ProblemRecord,
     Results,
@@ -24,6 +32,7 @@ from isthmus.report.results import (
     read_views,
 )
 from isthmus.report.tables import baseline_of, caption, cells, headings, score_rows
+from isthmus.report.units import factor, spelt
 from isthmus.report.verdict import verdict
 
 if TYPE_CHECKING:
@@ -122,7 +131,11 @@ def _render(folder: Path, results: Results) -> str:
     views = {method: read_views(folder / runs[0]["folder"]) for method, runs in groups.items()}
     shown = {method: view for method, view in views.items() if view is not None}
     samples = {method: predictions(view, problem["classes"]) for method, view in shown.items()}
-    curves = learning_curves(histories, results["runs"][0]["metric"], styles)
+    curves = learning_curves(
+        histories, results["runs"][0]["metric"], styles, times=factor(results), unit=spelt(results)
+    )
+    found = {method: read_dense_views(folder / runs[0]["folder"]) for method, runs in groups.items()}
+    dense = {method: view for method, view in found.items() if view}
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent),
         autoescape=True,
@@ -144,10 +157,19 @@ def _render(folder: Path, results: Results) -> str:
         embeddings=_embeddings(shown, problem),
         categories=_categories(folder, groups, problem),
         samples={method: found for method, found in samples.items() if found},
+        metrics=[heading(name) for name in metric_names(results)],
+        metric_rows=metric_rows(results),
+        grids={task: _data(prediction_grid(dense, task)) for task in _shown_tasks(dense)},
+        dense_features=_data(feature_plot(dense)) if dense else None,
         styles=styles,
         domain_colours=(SOURCE, TARGET),
         class_colour=class_colour,
     )
+
+
+def _shown_tasks(dense: dict[str, dict[str, NDArray[Any]]]) -> list[str]:
+    names = next(iter(dense.values()), {})
+    return [name.removeprefix("predicted_") for name in names if name.startswith("predicted_")]
 
 
 def _embeddings(views: dict[str, Views], problem: ProblemRecord) -> dict[str, str]:

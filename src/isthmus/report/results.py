@@ -19,7 +19,7 @@ SCHEMA = 1
 
 
 class Scores(TypedDict):
-    """Fractions in [0, 1]; None where there is no exam to measure on."""
+    """Of the metric in question; None where there is no exam to measure on."""
 
     last: float | None
     selected: float | None
@@ -34,13 +34,19 @@ class Diagnostic(TypedDict):
     message: str
 
 
-class RunRecord(TypedDict):
+class Headline(TypedDict):
+    """What the scores of a run are: shares in [0, 1] where the unit is `%`, else numbers of that unit."""
+
+    metric: str
+    higher_is_better: bool
+    unit: str
+
+
+class RunRecord(Headline):
     """One method trained with one seed; `folder` is relative to that of `results.json`."""
 
     method: str
     seed: int
-    metric: str
-    higher_is_better: bool
     scores: Scores
     selected_by: str
     selected_epoch: int
@@ -73,12 +79,13 @@ class SummaryRow(TypedDict):
 
 
 class DomainRecord(TypedDict):
-    """A domain as training saw it, with the names of its own classes if it is labelled."""
+    """A domain as training saw it, with the names of its own classes, or of its pixel-wise tasks, if it is labelled."""
 
     name: str
     samples: int
     labelled: bool
     classes: list[str]
+    tasks: list[str]
 
 
 class ExamRecord(TypedDict):

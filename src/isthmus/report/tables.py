@@ -7,11 +7,17 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from isthmus.report.results import Results, RunRecord, Scores, Statistic, by_method, statistic
+from isthmus.report.units import difference, factor, spelt, told
 
 if TYPE_CHECKING:
     from rich.table import Table
 
-BASELINES = {"unsupervised": "source_only", "inductive": "finetune_target", "joint": "isolated"}
+BASELINES = {
+    "unsupervised": "source_only",
+    "inductive": "finetune_target",
+    "joint": "isolated",
+    "assisted": "baseline",
+}
 """What every method of a setting must beat."""
 ORACLE_HEADING = "oracle (uses exam labels)"
 
@@ -24,7 +30,7 @@ class ScoreRow:
         label: the method, or the name of the head or domain.
         is_head: whether it is a head's or domain's line, without gain, seeds and seconds.
         last, selected, oracle: scores over seeds.
-        gain: of the last epoch over the baseline, in points, positive for better; None without a baseline.
+        gain: of the last epoch over the baseline, in points or the score's unit, positive for better; None without a baseline.
         label_free: the score that models were selected by.
         seeds: number of runs.
         seconds: mean duration of a run.
@@ -55,7 +61,10 @@ def score_rows(results: Results) -> list[ScoreRow]:
     groups = by_method(results["runs"])
     baseline = baseline_of(results)
     level = statistic(run["scores"]["last"] for run in groups.get(baseline, []))["mean"]
-    blocks = [_block(method, runs, None if method == baseline else level) for method, runs in groups.items()]
+    times, parts = factor(results), results["problem"]["setting"] != "assisted"
+    blocks = [
+        _block(method, runs, None if method == baseline else level, times, parts) for method, runs in groups.items()
+    ]
     if results["problem"]["exam"] is None:
         blocks = [block[:1] for block in sorted(blocks, key=_label_free, reverse=True)]
     return [row for block in blocks for row in block]
@@ -72,9 +81,7 @@ def percent(value: Statistic) -> str:
     >>> percent({"mean": 0.763, "stderr": 0.008})
     '76.3 ± 0.8'
     """
-    if value["mean"] is None:
-        return "–"
-    return f"{100 * value['mean']:.1f}" + ("" if value["stderr"] is None else f" ± {100 * value['stderr']:.1f}")
+    return told(value, 100)
 
 
 def plain(value: Statistic) -> str:
@@ -109,7 +116,8 @@ def cells(results: Results, row: ScoreRow) -> list[str]:
     if results["problem"]["exam"] is None:
         return [label, plain(row.label_free), *tail]
     gain = ["" if row.gain is None else f"{row.gain:+.1f}"] if _has_gain(results) else []
-    return [label, percent(row.last), *gain, percent(row.selected), percent(row.oracle), *tail]
+    last, selected, oracle = (told(value, factor(results)) for value in (row.last, row.selected, row.oracle))
+    return [label, last, *gain, selected, oracle, *tail]
 
 
 def caption(results: Results) -> str:
@@ -124,9 +132,9 @@ def caption(results: Results) -> str:
     run = results["runs"][0]
     better = "" if run["higher_is_better"] else ", lower is better"
     seen = "; its samples were also trained on, without their labels" if exam["transductive"] else ""
-    gain = f" Gain: points of the last epoch over {baseline_of(results)}." if _has_gain(results) else ""
+    gain = f" Gain: {difference(results)} of the last epoch over {baseline_of(results)}." if _has_gain(results) else ""
     return (
-        f"{run['metric'].capitalize()} in percent{better}, on {exam['name']} ({exam['samples']:,} samples{seen}); "
+        f"{run['metric'].capitalize()} in {spelt(results)}{better}, on {exam['name']} ({exam['samples']:,} samples{seen}); "
         f"{spread}. Selected by {run['selected_by']}.{gain}"
     )
 
@@ -171,16 +179,16 @@ def markdown_table(results: Results) -> str:
     return "\n".join(f"| {' | '.join(line)} |" for line in lines) + f"\n\n{caption(results)}\n"
 
 
-def _block(method: str, runs: list[RunRecord], level: float | None) -> list[ScoreRow]:
+def _block(method: str, runs: list[RunRecord], level: float | None, times: float, parts: bool) -> list[ScoreRow]:
     seconds = statistics.fmean(run["seconds"] for run in runs)
     label_free = statistic(_selection_score(run) for run in runs)
     last, selected, oracle = _statistics([run["scores"] for run in runs])
     gain = None
     if level is not None and last["mean"] is not None:
-        gain = 100 * (last["mean"] - level) * (1 if runs[0]["higher_is_better"] else -1)
+        gain = times * (last["mean"] - level) * (1 if runs[0]["higher_is_better"] else -1)
     rows = [ScoreRow(method, False, last, selected, oracle, gain, label_free, len(runs), seconds)]
     # The first head gives the method's own scores.
-    for head in list(runs[0]["heads"])[1:]:
+    for head in list(runs[0]["heads"])[1:] if parts else ():
         scores = _statistics([run["heads"][head] for run in runs])
         rows.append(ScoreRow(head, True, *scores, None, label_free, len(runs), seconds))
     return rows

@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 
 from isthmus.report.results import Results, SummaryRow
-from isthmus.report.tables import baseline_of, percent, ranking_score, score_rows
+from isthmus.report.tables import baseline_of, ranking_score, score_rows
+from isthmus.report.units import difference, factor, told, unit
 
 
 def verdict(results: Results) -> str:
@@ -19,14 +20,15 @@ def verdict(results: Results) -> str:
         return _alone(results, ranked[0])
     others = [row for row in ranked if row is not baseline]
     best, rival = (others[0], baseline) if baseline else (others[0], others[1])
-    return _against(best, rival, sign, results["runs"][0]["metric"], len(others))
+    return _against(results, best, rival, sign, len(others))
 
 
-def _against(best: SummaryRow, rival: SummaryRow, sign: int, metric: str, tried: int) -> str:
-    gain = sign * 100 * ((best["last"]["mean"] or 0.0) - (rival["last"]["mean"] or 0.0))
-    size = f"{abs(gain):.1f} points"
+def _against(results: Results, best: SummaryRow, rival: SummaryRow, sign: int, tried: int) -> str:
+    metric, times, mark = results["runs"][0]["metric"], factor(results), _mark(results)
+    gain = sign * times * ((best["last"]["mean"] or 0.0) - (rival["last"]["mean"] or 0.0))
+    size = f"{abs(gain):.1f} {difference(results)}"
     place = f"{size} {'ahead of' if gain >= 0 else 'behind'} {rival['method']}"
-    facts = f"{metric} {percent(best['last'])} against {percent(rival['last'])} %, last epoch, {_seeds(best, rival)}"
+    facts = f"{metric} {told(best['last'], times)} against {told(rival['last'], times)}{mark}, last epoch, {_seeds(best, rival)}"
     chosen = f", the best of {tried} methods," if tried > 1 else ""
     errors = best["last"]["stderr"], rival["last"]["stderr"]
     if errors[0] is None or errors[1] is None:
@@ -34,7 +36,7 @@ def _against(best: SummaryRow, rival: SummaryRow, sign: int, metric: str, tried:
             f"{best['method']}{chosen} is {place} ({facts}). "
             "One seed is no evidence: how much of this is noise is unknown."
         )
-    noise = 2 * 100 * math.hypot(errors[0], errors[1])
+    noise = 2 * times * math.hypot(errors[0], errors[1])
     if abs(gain) <= noise:
         return (
             f"{best['method']}{chosen} is {place}, which is within noise "
@@ -53,9 +55,13 @@ def _alone(results: Results, row: SummaryRow) -> str:
     baseline = baseline_of(results)
     advice = "" if row["method"] == baseline else f" Compare with {baseline} to see what it gains."
     return (
-        f"{row['method']} reaches {percent(row['last'])} % {results['runs'][0]['metric']}{place} "
+        f"{row['method']} reaches {told(row['last'], factor(results))}{_mark(results)} {results['runs'][0]['metric']}{place} "
         f"(last epoch, {_seeds(row, row)}).{noise}{advice}"
     )
+
+
+def _mark(results: Results) -> str:
+    return unit(results) if unit(results) == "°" else f" {unit(results)}"
 
 
 def _without_exam(results: Results) -> str:

@@ -47,6 +47,22 @@ SCORES = {
 }
 
 
+PIXEL_SCORES = ("main_on_source", "anchor_on_target")
+"""Of problems of pixel-wise tasks: negated mean losses of the labels that training has."""
+
+
+def score_for(setting: str, name: str | None) -> str:
+    """The name of the label-free score that picks an epoch in a setting; by default the setting's usual one.
+
+    Raises:
+        OptionError: unknown.
+    """
+    known = PIXEL_SCORES if setting == "assisted" else tuple(SCORES)
+    if name is not None and name not in known:
+        raise unknown("score", name, known, f"Known: {', '.join(known)}.")
+    return name or known[0]
+
+
 def get_score(name: str) -> Score:
     """The score called `name`.
 

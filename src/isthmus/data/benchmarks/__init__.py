@@ -218,6 +218,8 @@ _ENTRIES = dict(
             "normals of plain scenes to realistic ones, segmentation in both; needs no download",
             "drawn for isthmus",
         ),
-        _assisted("shapes-shifted", "shapes:shapes_shifted", "the same with other poses in the target", "drawn for isthmus"),
+        _assisted(
+            "shapes-shifted", "shapes:shapes_shifted", "the same with other poses in the target", "drawn for isthmus"
+        ),
     ]
 )

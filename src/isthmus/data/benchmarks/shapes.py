@@ -2,8 +2,8 @@
 
 Everything is drawn by `data.shapes` and exactly known. The source has labels of the main task, surface normals, and of
 the anchor task, which kind of object each pixel shows; the target of the anchor task only. Each split has scenes of its
-own. `shapes` has equal poses in both domains; in `shapes-shifted` the target's camera looks from higher up and its objects
-lie about, so that the distribution of normals differs as well.
+own. `shapes` has equal poses in both domains; in `shapes-shifted` the target's camera looks from higher up and its
+objects lie about, so that the distribution of normals differs as well.
 """
 
 from __future__ import annotations
@@ -28,8 +28,7 @@ SPLITS = {"source": 600, "target": 600, "validation": 150, "exam": 300}
 SEED = 6
 
 TASKS: dict[str, PixelTask] = {
-    task.name: task
-    for task in (SurfaceNormals(), Segmentation(KINDS), Depth(), Keypoints(KEYPOINTS, side=SIZE))
+    task.name: task for task in (SurfaceNormals(), Segmentation(KINDS), Depth(), Keypoints(KEYPOINTS, side=SIZE))
 }
 
 

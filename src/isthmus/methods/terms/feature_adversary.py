@@ -12,8 +12,8 @@ from isthmus.functional.adversarial import domain_discrimination
 from isthmus.methods.base import Update
 from isthmus.methods.terms.adversary import Adversary
 from isthmus.nn.dense import DEPTHS, Dense
-from isthmus.nn.patch_discriminators import PatchDiscriminator
 from isthmus.nn.gradient_reversal import reverse_gradient
+from isthmus.nn.patch_discriminators import PatchDiscriminator
 
 if TYPE_CHECKING:
     from isthmus.methods.anchored import AnchoredMethod
@@ -24,7 +24,7 @@ FIRST = {"encoder": "layer-1", "decoder": "up-1", "head": "up-3"}
 
 
 class FeatureAdversary(Adversary):
-    r"""A discriminator at each depth tells the domains' feature maps apart, place by place; reversed gradients prevent it.
+    r"""A discriminator a depth tells the domains' feature maps apart, place by place; reversed gradients prevent it.
 
     $$\frac{1}{|P|} \sum_{p \in P} E_{domain}(d_p(R_\lambda(f_p(x))))$$
 

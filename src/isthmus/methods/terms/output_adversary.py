@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class OutputAdversary(Adversary):
-    r"""A discriminator tells the domains' predictions of all tasks apart; the network makes the target's pass for the source's.
+    r"""A discriminator tells the domains' predictions apart; the network makes the target's pass for the source's.
 
     $$\min_d E_{domain}(d(\hat{y}^s), d(\hat{y}^t)), \qquad \min_{f, g} \lambda \, \ell(d(\hat{y}^t), \text{source})$$
 

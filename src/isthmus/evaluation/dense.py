@@ -1,0 +1,151 @@
+"""Measuring networks for pixel-wise tasks: metrics on exams, label-free scores on training samples."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import nullcontext
+from itertools import islice
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from isthmus.data.inputs import Input
+from isthmus.data.pixelwise import Keypoints, PixelLabels, PixelTask, Segmentation, SurfaceNormals
+from isthmus.data.problems import Domain, Problem
+from isthmus.data.samples import Samples
+from isthmus.evaluation.inference import Precision
+from isthmus.evaluation.pixelwise import DepthErrors, KeypointErrors, NormalErrors, SegmentationScores
+from isthmus.functional.pixelwise import heatmap_peaks, upsampled, upsampled_normals
+from isthmus.nn.dense import Dense, DenseNetwork
+from isthmus.selection.scores import PIXEL_SCORES
+
+BATCH = 50
+LOOKED_AT = 150
+"""Training samples of a domain that label-free scores are taken on."""
+NEAR = 4.0
+"""Distance under which a keypoint counts as found, in pixels."""
+
+
+class Meter(Protocol):
+    """Adds up predictions against labels; see `evaluation.pixelwise`."""
+
+    def add(self, predicted: Tensor, labels: Tensor) -> None: ...
+    def result(self) -> dict[str, float]: ...
+
+
+@torch.no_grad()
+def dense_outputs(
+    network: DenseNetwork, samples: Samples, input: Input, *, precision: Precision = nullcontext
+) -> Iterator[tuple[Tensor, Dense]]:
+    """The samples' numbers and what the network gives for them, a batch at a time. Puts it into evaluation mode."""
+    network.eval()
+    weight = next(network.parameters())
+    random = torch.Generator().manual_seed(0)
+    for indices in torch.arange(len(samples)).split(BATCH):
+        images = input.evaluate(samples.read(indices, random)).to(weight.device, weight.dtype)
+        with precision():
+            dense = network(images)
+        yield indices, dense
+
+
+def predicted(task: PixelTask, dense: Dense, size: tuple[int, int]) -> Tensor:
+    """A task's prediction in the form of its labels, at the resolution `size` of the images, on the CPU.
+
+    Unit normals (n, 3, height, width), classes (n, height, width), depths (n, height, width), or points (n, points, 3).
+    """
+    maps = dense.maps[task.name].float()
+    if isinstance(task, SurfaceNormals):
+        return upsampled_normals(maps, size).cpu()
+    if isinstance(task, Segmentation):
+        return upsampled(maps, size).argmax(dim=1).cpu()
+    if isinstance(task, Keypoints):
+        places = heatmap_peaks(maps) * (size[1] / maps.shape[3])
+        return torch.cat([places, dense.vectors[task.name].float()[:, :, None]], dim=2).cpu()
+    return upsampled(maps, size).squeeze(1).cpu()
+
+
+def measure(
+    network: DenseNetwork, samples: Samples, labels: PixelLabels, input: Input, *, precision: Precision = nullcontext
+) -> dict[str, dict[str, float]]:
+    """Every metric of every task that has labels, by the task's name, pooled over the samples."""
+    meters = {task: meter_for(task) for task in labels.tasks}
+    for indices, dense in dense_outputs(network, samples, input, precision=precision):
+        for task, meter in meters.items():
+            meter.add(predicted(task, dense, (input.shape[1], input.shape[2])), labels.values[task][indices])
+    return {task.name: meter.result() for task, meter in meters.items()}
+
+
+def label_free_scores(
+    network: DenseNetwork, problem: Problem, *, precision: Precision = nullcontext
+) -> dict[str, float]:
+    """Negated mean losses on training samples, in evaluation mode: what is known without the target's main labels."""
+    main, anchors = problem.tasks.main, problem.tasks.anchors
+    values = (
+        _loss(network, problem.source, main, problem.input, precision),
+        _loss(network, problem.target, anchors, problem.input, precision),
+    )
+    return {name: -value for name, value in zip(PIXEL_SCORES, values)}
+
+
+def _loss(
+    network: DenseNetwork, domain: Domain, tasks: tuple[PixelTask, ...], input: Input, precision: Precision
+) -> float:
+    """The mean over the first training samples, summed over tasks."""
+    assert domain.pixels is not None  # as both domains of the setting have some
+    device = next(network.parameters()).device
+    total, count = 0.0, 0
+    outputs = dense_outputs(network, domain.samples, input, precision=precision)
+    for indices, dense in islice(outputs, LOOKED_AT // BATCH):
+        for task in tasks:
+            labels = domain.pixels.values[task][indices].to(device)
+            loss = task.loss(dense.maps[task.name], dense.vectors.get(task.name), labels)
+            total += float(loss) * len(indices)
+        count += len(indices)
+    return total / count
+
+
+def meter_for(task: PixelTask) -> Meter:
+    """A meter of the task's metrics."""
+    if isinstance(task, SurfaceNormals):
+        return _Normals()
+    if isinstance(task, Segmentation):
+        return SegmentationScores(len(task.classes))
+    return _Keypoints() if isinstance(task, Keypoints) else _Depth()
+
+
+class _Normals:
+    def __init__(self) -> None:
+        self.errors = NormalErrors()
+
+    def add(self, predicted: Tensor, labels: Tensor) -> None:
+        self.errors.add(predicted, labels, labels.isfinite().all(dim=1))
+
+    def result(self) -> dict[str, float]:
+        return self.errors.result()
+
+
+class _Depth:
+    def __init__(self) -> None:
+        self.errors = DepthErrors()
+
+    def add(self, predicted: Tensor, labels: Tensor) -> None:
+        self.errors.add(predicted, labels, labels.isfinite())
+
+    def result(self) -> dict[str, float]:
+        return self.errors.result()
+
+
+class _Keypoints:
+    """Places in the image, and depths."""
+
+    def __init__(self) -> None:
+        self.places, self.depths = KeypointErrors(NEAR), DepthErrors()
+
+    def add(self, predicted: Tensor, labels: Tensor) -> None:
+        valid = labels.isfinite().all(dim=2)
+        self.places.add(predicted[:, :, :2], labels[:, :, :2], valid)
+        self.depths.add(predicted[:, :, 2], labels[:, :, 2], valid)
+
+    def result(self) -> dict[str, float]:
+        return {**self.places.result(), "depth abs_rel": self.depths.result()["abs_rel"]}

@@ -1,0 +1,102 @@
+"""Saved networks for pixel-wise tasks: safetensors beside a JSON description, as for classifiers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor
+
+from isthmus.data.inputs import ImageInput, describe, from_description
+from isthmus.data.pixelwise import Depth, Keypoints, PixelTask, Segmentation, SurfaceNormals
+from isthmus.data.samples import Samples
+from isthmus.errors import IsthmusError, ModelFileError
+from isthmus.evaluation.dense import dense_outputs, predicted
+from isthmus.evaluation.models import (
+    AGAIN,
+    DESCRIPTION,
+    SCHEMA,
+    read_model,
+    without_weights,
+    write_model,
+)
+from isthmus.nn.dense import DenseNetwork
+from isthmus.nn.pyramids import build_pyramid
+
+TASKS: dict[str, type[PixelTask]] = {task.name: task for task in (SurfaceNormals, Segmentation, Depth, Keypoints)}
+
+
+@dataclass
+class DenseModel:
+    """A trained network for pixel-wise tasks with all that prediction needs.
+
+    Attributes:
+        network: inputs to maps and vectors.
+        backbone: the name that the encoder was built by.
+        tasks: what it predicts.
+        input: how images become network inputs.
+        trained_on: what the description says of its training; plain data.
+    """
+
+    network: DenseNetwork
+    backbone: str
+    tasks: tuple[PixelTask, ...]
+    input: ImageInput
+    trained_on: dict[str, Any]
+
+    def predict(self, samples: Samples) -> Iterator[dict[str, Tensor]]:
+        """Of each sample in order, by task: unit normals, classes, depths, or points; at the images' resolution."""
+        for indices, dense in dense_outputs(self.network, samples, self.input):
+            found = {task.name: predicted(task, dense, (self.input.size, self.input.size)) for task in self.tasks}
+            for i in range(len(indices)):
+                yield {name: values[i] for name, values in found.items()}
+
+    def save(self, folder: str | Path) -> None:
+        """Write `model.safetensors` and `model.json` into `folder`.
+
+        Raises:
+            RunFolderError: no space or no permission.
+        """
+        description = {
+            "schema": SCHEMA,
+            "backbone": self.backbone,
+            "tasks": [{"name": task.name, "fields": asdict(task)} for task in self.tasks],
+            "input": describe(self.input),
+            "trained_on": self.trained_on,
+        }
+        write_model(Path(folder), description, self.network)
+
+
+def load_dense_model(folder: str | Path) -> DenseModel:
+    """Read a model that `DenseModel.save` wrote.
+
+    Raises:
+        ModelFileError: a file is missing or damaged, of another version, or the weights do not fit the description.
+    """
+    folder = Path(folder)
+    description, weights = read_model(folder)
+    kinds = {"backbone": str, "tasks": list, "input": dict, "trained_on": dict}
+    wrong = [name for name, kind in kinds.items() if not isinstance(description.get(name), kind)]
+    if wrong:
+        found = ", ".join(f"`{name}`" for name in wrong)
+        raise ModelFileError(f"{folder / DESCRIPTION} is incomplete: {found} is missing or of another kind. {AGAIN}")
+    input = from_description(description["input"])
+    if not isinstance(input, ImageInput):
+        raise ModelFileError(f"{folder / DESCRIPTION} describes a model of maps without images. {AGAIN}")
+    try:
+        tasks = tuple(_task(entry) for entry in description["tasks"])
+        encoder = build_pyramid(without_weights(description["backbone"]), input.shape)
+        maps = {task.name: task.channels for task in tasks}
+        vectors = {task.name: task.width for task in tasks if task.width}
+        network = DenseNetwork(encoder, maps, vectors, width=encoder.decoder)
+        network.load_state_dict(weights)
+    except (IsthmusError, RuntimeError, KeyError, TypeError) as error:
+        raise ModelFileError(f"The weights and the description in {folder} do not fit: {error}. {AGAIN}") from error
+    return DenseModel(network.eval(), description["backbone"], tasks, input, description["trained_on"])
+
+
+def _task(entry: dict[str, Any]) -> PixelTask:
+    fields = {key: tuple(value) if isinstance(value, list) else value for key, value in entry["fields"].items()}
+    return TASKS[entry["name"]](**fields)

@@ -1,0 +1,170 @@
+"""Pixel-wise tasks in the report: a table of all metrics, a grid of predictions, and features by depth."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from isthmus.errors import RunFolderError
+from isthmus.report.embeddings import SOURCE, TARGET
+from isthmus.report.figures import COLOURS, INK, WIDTH, svg
+from isthmus.report.results import Results, by_method, statistic
+from isthmus.report.units import told
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+    from rich.table import Table
+
+VIEWS = "dense_views.npz"
+ERRORS = ("rmse", "mean", "median", "abs_rel")
+"""Metrics that are no shares."""
+
+
+def metric_names(results: Results) -> list[str]:
+    """All metrics of a problem of pixel-wise tasks; none of any other problem."""
+    return list(results["runs"][0]["heads"]) if results["problem"]["setting"] == "assisted" else []
+
+
+def metric_rows(results: Results) -> list[tuple[str, list[str]]]:
+    """Each method with its metrics after the last epoch, over seeds: shares in percent, errors in their unit."""
+    names = metric_names(results)
+    return [
+        (method, [told(statistic(run["heads"][name]["last"] for run in runs), times_of(name)) for name in names])
+        for method, runs in by_method(results["runs"]).items()
+    ]
+
+
+def times_of(metric: str) -> float:
+    """What a metric's values are multiplied by in a table."""
+    return 1.0 if metric.split()[-1] in ERRORS else 100.0
+
+
+def heading(metric: str) -> str:
+    """A metric's name with its unit.
+
+    >>> heading("normals <30°"), heading("normals rmse")
+    ('normals <30° %', 'normals rmse')
+    """
+    return metric if times_of(metric) == 1 else f"{metric} %"
+
+
+def metric_table(results: Results) -> Table:
+    """The first main task's metrics, for the terminal."""
+    from rich import box
+    from rich.table import Table
+
+    names = metric_names(results)
+    task = names[0].split()[0]
+    shown = [place for place, name in enumerate(names) if name.split()[0] == task]
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, title=f"{task}, last epoch")
+    table.add_column("method", overflow="fold")
+    for place in shown:
+        table.add_column(heading(names[place].removeprefix(f"{task} ")), justify="right")
+    for method, values in metric_rows(results):
+        table.add_row(method, *(values[place] for place in shown))
+    return table
+
+
+def read_dense_views(folder: Path) -> dict[str, NDArray[Any]]:
+    """Pictures, predictions and features of the run in `folder`; nothing if it kept none.
+
+    Raises:
+        RunFolderError: the file is unreadable.
+    """
+    import zipfile
+
+    import numpy as np
+
+    path = folder / VIEWS
+    if not path.is_file():
+        return {}
+    try:
+        with np.load(path, allow_pickle=False) as arrays:
+            return dict(arrays)
+    except (ValueError, OSError, zipfile.BadZipFile) as error:
+        raise RunFolderError(
+            f"Expected the arrays of a run in `{path}`, but got: {error}. Delete the file to do without them."
+        ) from error
+
+
+def prediction_grid(views: dict[str, dict[str, NDArray[Any]]], task: str) -> str:
+    """A row for each picture: the image, the truth where it is known, and every method's prediction."""
+    from matplotlib.figure import Figure
+
+    first = next(iter(views.values()))
+    pictures, columns = first["picture"], {"image": list(first["picture"])}
+    if f"truth_{task}" in first:
+        columns["truth"] = [_coloured(task, labels, pictures[i]) for i, labels in enumerate(first[f"truth_{task}"])]
+    for method, own in views.items():
+        columns[method] = [_coloured(task, labels, pictures[i]) for i, labels in enumerate(own[f"predicted_{task}"])]
+    side = WIDTH / max(len(columns), 5)
+    figure = Figure(figsize=(side * len(columns), side * len(pictures) + 0.4), layout="constrained")
+    axes = figure.subplots(len(pictures), len(columns), squeeze=False)
+    for place, (title, images) in enumerate(columns.items()):
+        axes[0, place].set_title(_folded(title), fontsize=9, color=INK)
+        for row, image in enumerate(images):
+            axes[row, place].imshow(image, interpolation="nearest")
+            axes[row, place].set_axis_off()
+    return svg(figure)
+
+
+def feature_plot(views: dict[str, dict[str, NDArray[Any]]]) -> str:
+    """Mean features of images in their two main directions: a row for each method, a column for each depth."""
+    from matplotlib.figure import Figure
+
+    depths = [name.split("_")[1] for name in next(iter(views.values())) if name.endswith("_source")]
+    figure = Figure(figsize=(WIDTH, 0.3 + 2.1 * len(views)), layout="constrained")
+    axes = figure.subplots(len(views), len(depths), squeeze=False)
+    for row, (method, arrays) in enumerate(views.items()):
+        axes[row, 0].set_ylabel(_folded(method), fontsize=9, color=INK)
+        for column, depth in enumerate(depths):
+            panel = axes[row, column]
+            for domain, colour, marker in (("source", SOURCE, "o"), ("target", TARGET, "^")):
+                points = arrays[f"features_{depth}_{domain}"]
+                panel.scatter(points[:, 0], points[:, 1], s=9, color=colour, marker=marker, alpha=0.6, linewidths=0)
+            panel.set(xticks=[], yticks=[])
+            panel.spines[:].set_color("#cbd2d9")
+            if row == 0:
+                panel.set_title(depth, fontsize=10, color=INK)
+    return svg(figure)
+
+
+def _coloured(task: str, labels: NDArray[Any], picture: NDArray[Any]) -> NDArray[Any]:
+    """One sample's labels as a picture, (height, width, 3) in [0, 1]; white where there are none."""
+    import numpy as np
+    from matplotlib.colors import to_rgb
+
+    if task == "normals":
+        # Right is red, up is green, towards the camera is blue.
+        return _or_white((np.stack([labels[0], -labels[1], -labels[2]], axis=-1) + 1) / 2)
+    if task == "segmentation":
+        palette = np.array([to_rgb(colour) for colour in COLOURS])
+        return np.where((labels == 255)[..., None], 1.0, palette[labels % len(palette)])
+    if task == "keypoints":
+        return _marked(picture / 255, labels)
+    low, high = np.nanmin(labels), np.nanmax(labels)
+    return _or_white(np.repeat((high - labels)[..., None] / max(high - low, 1e-6), 3, axis=-1))
+
+
+def _or_white(image: NDArray[Any]) -> NDArray[Any]:
+    import numpy as np
+
+    return np.where(np.isfinite(image), np.clip(image, 0, 1), 1.0)
+
+
+def _marked(picture: NDArray[Any], points: NDArray[Any]) -> NDArray[Any]:
+    """The picture, pale, with a square around each point."""
+    import numpy as np
+    from matplotlib.colors import to_rgb
+
+    marked = 0.5 + 0.5 * picture
+    for number, (x, y, _) in enumerate(points):
+        if np.isfinite(x):
+            row, column = int(np.clip(y, 0, len(picture) - 1)), int(np.clip(x, 0, picture.shape[1] - 1))
+            rows, columns = slice(max(row - 1, 0), row + 2), slice(max(column - 1, 0), column + 2)
+            marked[rows, columns] = to_rgb(COLOURS[number % len(COLOURS)])
+    return marked
+
+
+def _folded(name: str) -> str:
+    return name.replace("$", r"\$").replace("+", "\n+").replace(":", "\n:")
