@@ -10,7 +10,8 @@ import torch
 
 from isthmus.data.inputs import ImageInput, VectorInput
 from isthmus.data.loaders import batches
-from isthmus.data.problems import Domain, Exam, Problem
+from isthmus.data.pixelwise import PixelLabels, Segmentation, SurfaceNormals
+from isthmus.data.problems import Domain, Exam, PixelExam, Problem
 from isthmus.data.recipes import Recipe
 from isthmus.data.samples import ArraySamples
 from isthmus.data.tasks import Classification, Labels
@@ -27,6 +28,8 @@ METHODS = (
     "source_only+entropy:features_only=true",
     "mcd+dfa:align=latents_and_images",
     "jtln:start=0,detach_target=true",
+    "baseline+feature_adversary:depths=layer-3/up-3,noise=0,hidden=4,start=0,weight=1",
+    "headfreeze+output_adversary:noise=0,width=2,start=0,weight=1",
 )
 """Every registered method, tested as soon as it is registered, and some with options and terms."""
 
@@ -73,9 +76,42 @@ def other_classes_problem(recipe: Recipe = RECIPE, samples: int = 24) -> Problem
     )
 
 
+def pixels_problem(recipe: Recipe = RECIPE, samples: int = 24, side: int = 64) -> Problem:
+    """Noise with blocks of three greys; a block's grey decides its class and its normal. The target is inverted."""
+    random = torch.Generator().manual_seed(0)
+    greys = torch.tensor([0.2, 0.5, 0.8])
+    directions = torch.tensor([[0.8, 0.0, -0.6], [0.0, 0.6, -0.8], [-0.6, -0.8, 0.0]])
+    blocks = torch.randint(3, (2, samples, side // 8, side // 8), generator=random)
+    classes = blocks.repeat_interleave(8, 2).repeat_interleave(8, 3)
+    images = greys[classes] + 0.1 * torch.rand(classes.shape, generator=random)
+    images[1] = 1 - images[1]
+    stored = (images[:, :, None].expand(-1, -1, 3, -1, -1) * 255).to(torch.uint8)
+    known = torch.rand(classes.shape, generator=random) < 0.8
+    normals = directions[classes].permute(0, 1, 4, 2, 3).masked_fill(~known[:, :, None], torch.nan)
+    labels = classes.masked_fill(~known, 255)
+    main, anchor = SurfaceNormals(), Segmentation(("dark", "grey", "light"))
+    source, target = (ArraySamples(part) for part in stored)
+    return Problem(
+        name="blocks",
+        domains=(
+            Domain("plain", source, pixels=PixelLabels({main: normals[0], anchor: labels[0]})),
+            Domain("inverted", target, pixels=PixelLabels({anchor: labels[1]})),
+        ),
+        input=ImageInput.plain(3, side),
+        backbone="pyramid:width=8,decoder=8",
+        recipe=recipe,
+        pixel_exam=PixelExam("inverted", target, PixelLabels({main: normals[1], anchor: labels[1]})),
+        oracle=PixelLabels({main: normals[1]}),
+    )
+
+
 def problem_for(method: str, recipe: Recipe = RECIPE) -> Problem:
     """A small problem of images, of the method's setting."""
-    problems = {"unsupervised": images_problem, "inductive": other_classes_problem}
+    problems = {
+        "unsupervised": images_problem,
+        "inductive": other_classes_problem,
+        "assisted": pixels_problem,
+    }
     return problems[method_entry(method).setting](recipe)
 
 
@@ -99,4 +135,4 @@ def vectors_problem(recipe: Recipe = RECIPE, samples: int = 96) -> Problem:
 
 def one_batch(method: str = "source_only") -> Any:
     """The first batch of `problem_for` a method."""
-    return next(batches(problem_for(method), seed=0, start=0, stop=1))
+    return next(batches(problem_for(method), seed=0, start=0, stop=1, oracle=method.startswith("oracle")))

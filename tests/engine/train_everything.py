@@ -6,6 +6,7 @@ Usage: python train_everything.py OUT DEVICES
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -16,8 +17,8 @@ from small_problems import METHODS, problem_for
 from isthmus.data.recipes import Recipe
 from isthmus.engine.hardware import Hardware
 from isthmus.engine.trainer import Trainer
+from isthmus.experiments.job import backbone_for
 from isthmus.methods import build_method
-from isthmus.nn.backbones import build_backbone
 
 RECIPE = Recipe(epochs=1, steps_per_epoch=2, batch_size=8, lr=0.1, momentum=0.0, weight_decay=0.0, schedule="constant")
 
@@ -28,10 +29,9 @@ def main(out: Path, devices: int) -> None:
     ends = {}
     for name in METHODS:
         for batch_norm in ("separate", "joint"):
-            problem = problem_for(name, RECIPE)
+            problem = problem_for(name, replace(RECIPE, batch_norm=batch_norm))  # type: ignore[arg-type]
             torch.manual_seed(0)
-            backbone = build_backbone(problem.backbone, problem.input.shape, batch_norm=batch_norm)  # type: ignore[arg-type]
-            method = build_method(name, backbone, *problem.outputs)
+            method = build_method(name, backbone_for(problem), *problem.outputs)
             Trainer(method, problem, fabric, seed=0).run(lambda epoch, losses: None)
             ends[f"{name}-{batch_norm}"] = method.state_dict()
     torch.save(ends, out / f"{devices}-{fabric.global_rank}.pt")

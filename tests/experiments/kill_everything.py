@@ -15,6 +15,7 @@ from small_problems import METHODS, problem_for
 
 import isthmus
 from isthmus.data.recipes import Recipe
+from isthmus.data.tasks import Setting
 from isthmus.engine.stepping import Stepper
 from isthmus.methods import Update
 
@@ -25,7 +26,9 @@ KILLED_AFTER = 7
 
 def train(name: str, out: Path, *, resume: bool = False) -> None:
     problem = problem_for(name, RECIPE)
-    isthmus.fit(name, problem, out=out, backbone="digits", resume=resume)  # with dropout: random state matters
+    # With dropout: random state matters.
+    backbone = "digits" if problem.setting is not Setting.ASSISTED else None
+    isthmus.fit(name, problem, out=out, backbone=backbone, resume=resume)
 
 
 def train_and_die(name: str, out: Path) -> None:

@@ -59,6 +59,10 @@ class PixelTask(ABC):
     def loss(self, maps: Tensor, vectors: Tensor | None, labels: Tensor) -> Tensor:
         """The masked loss of maps of any resolution and, where the task has them, vectors."""
 
+    def count(self, labels: Tensor) -> Tensor:
+        """How many pixels or points have a label: what the loss is a mean over."""
+        return labels.isfinite().sum()
+
     def check(self, labels: Tensor) -> None:
         """Refuse labels of another shape or type.
 
@@ -92,6 +96,9 @@ class SurfaceNormals(PixelTask):
         predicted = upsampled_normals(maps, (labels.shape[2], labels.shape[3]))
         return normals_loss(predicted, labels.to(predicted.dtype), labels.isfinite().all(dim=1))
 
+    def count(self, labels: Tensor) -> Tensor:
+        return labels.isfinite().all(dim=1).sum()
+
 
 @dataclass(frozen=True)
 class Segmentation(PixelTask):
@@ -115,6 +122,9 @@ class Segmentation(PixelTask):
 
     def loss(self, maps: Tensor, vectors: Tensor | None, labels: Tensor) -> Tensor:
         return segmentation_loss(upsampled(maps, (labels.shape[1], labels.shape[2])), labels)
+
+    def count(self, labels: Tensor) -> Tensor:
+        return (labels != IGNORED).sum()
 
     def check(self, labels: Tensor) -> None:
         known = labels[labels != IGNORED]
@@ -195,6 +205,9 @@ class Keypoints(PixelTask):
         stamps = gaussian_heatmaps(labels[:, :, :2] * scale, height, width, self.deviation * scale)
         level = torch.pi * (self.deviation * scale) ** 2 / (height * width)  # the mean square of a stamp
         return heatmap_loss(maps, stamps, valid) / level + depth_loss(vectors, labels[:, :, 2], valid)
+
+    def count(self, labels: Tensor) -> Tensor:
+        return labels.isfinite().all(dim=2).sum()
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ from isthmus.methods.base import Method, Survey, Update
 from isthmus.methods.terms.adversary import Adversary
 from isthmus.nn.balance import TaskBalance
 from isthmus.nn.dense import Dense, DenseNetwork, Depth
+from isthmus.nn.processes import gathered
 from isthmus.nn.pyramids import Pyramid
 
 FROZEN_AFTER: Depth = "up-2"
@@ -148,6 +149,12 @@ class AnchoredMethod(Method[AssistedBatch]):
 
 
 def _losses(tasks: Sequence[PixelTask], dense: Dense, labels: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    return {
-        task.name: task.loss(dense.maps[task.name], dense.vectors.get(task.name), labels[task.name]) for task in tasks
-    }
+    """Means over what is labelled in the whole batch: a process's own counts for as much as it has of that."""
+    losses = {}
+    for task in tasks:
+        own = labels[task.name]
+        loss = task.loss(dense.maps[task.name], dense.vectors.get(task.name), own)
+        count = task.count(own).to(loss.dtype).reshape(1)
+        share = count / gathered(count).mean().clamp(min=1)
+        losses[task.name] = loss * share.squeeze()
+    return losses

@@ -30,7 +30,8 @@ class ScoreRow:
         label: the method, or the name of the head or domain.
         is_head: whether it is a head's or domain's line, without gain, seeds and seconds.
         last, selected, oracle: scores over seeds.
-        gain: of the last epoch over the baseline, in points or the score's unit, positive for better; None without a baseline.
+        gain: of the last epoch over the baseline, in points or the score's unit, positive for better; None without
+            a baseline.
         label_free: the score that models were selected by.
         seeds: number of runs.
         seconds: mean duration of a run.
@@ -132,11 +133,12 @@ def caption(results: Results) -> str:
     run = results["runs"][0]
     better = "" if run["higher_is_better"] else ", lower is better"
     seen = "; its samples were also trained on, without their labels" if exam["transductive"] else ""
-    gain = f" Gain: {difference(results)} of the last epoch over {baseline_of(results)}." if _has_gain(results) else ""
-    return (
-        f"{run['metric'].capitalize()} in {spelt(results)}{better}, on {exam['name']} ({exam['samples']:,} samples{seen}); "
-        f"{spread}. Selected by {run['selected_by']}.{gain}"
-    )
+    gain = ""
+    if _has_gain(results):
+        gain = f" Gain: {difference(results)} of the last epoch over {baseline_of(results)}."
+    place = f"{exam['name']} ({exam['samples']:,} samples{seen})"
+    score = f"{run['metric'].capitalize()} in {spelt(results)}{better}"
+    return f"{score}, on {place}; {spread}. Selected by {run['selected_by']}.{gain}"
 
 
 def summary_table(results: Results) -> Table:

@@ -28,7 +28,8 @@ def _against(results: Results, best: SummaryRow, rival: SummaryRow, sign: int, t
     gain = sign * times * ((best["last"]["mean"] or 0.0) - (rival["last"]["mean"] or 0.0))
     size = f"{abs(gain):.1f} {difference(results)}"
     place = f"{size} {'ahead of' if gain >= 0 else 'behind'} {rival['method']}"
-    facts = f"{metric} {told(best['last'], times)} against {told(rival['last'], times)}{mark}, last epoch, {_seeds(best, rival)}"
+    scores = f"{told(best['last'], times)} against {told(rival['last'], times)}{mark}"
+    facts = f"{metric} {scores}, last epoch, {_seeds(best, rival)}"
     chosen = f", the best of {tried} methods," if tried > 1 else ""
     errors = best["last"]["stderr"], rival["last"]["stderr"]
     if errors[0] is None or errors[1] is None:
@@ -54,10 +55,8 @@ def _alone(results: Results, row: SummaryRow) -> str:
     noise = " One seed: how much of this is noise is unknown." if row["n"] == 1 else ""
     baseline = baseline_of(results)
     advice = "" if row["method"] == baseline else f" Compare with {baseline} to see what it gains."
-    return (
-        f"{row['method']} reaches {told(row['last'], factor(results))}{_mark(results)} {results['runs'][0]['metric']}{place} "
-        f"(last epoch, {_seeds(row, row)}).{noise}{advice}"
-    )
+    score = f"{told(row['last'], factor(results))}{_mark(results)} {results['runs'][0]['metric']}"
+    return f"{row['method']} reaches {score}{place} (last epoch, {_seeds(row, row)}).{noise}{advice}"
 
 
 def _mark(results: Results) -> str:
