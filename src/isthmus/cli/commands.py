@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, TextIO
 
 from isthmus.cli.parsing import Changes
 from isthmus.data.recipes import Recipe
@@ -90,7 +90,7 @@ class Training:
         out: output folder; by default one below isthmus-out, named after the problem.
         backbone: `digits`, `svhn`, `signs`, `mlp` or any timm model; the problem's own by default.
         select_by: label-free score that picks the `selected` epoch: `information_maximisation` (the
-            default) or `entropy`; in the assisted setting `main_on_source` (the default) or `anchor_on_target`.
+            default) or `entropy`; in the assisted setting `main_on_source`.
         data_root: where benchmark data lies; by default `ISTHMUS_DATA`, else ~/.cache/isthmus.
         resume: continue what was killed, exactly.
         overwrite: replace what is in the output folder.
@@ -184,6 +184,11 @@ def evaluate(
         data_root: where benchmark data lies; by default `ISTHMUS_DATA`, else ~/.cache/isthmus.
         json: print the result as JSON.
     """
+    from isthmus.experiments.pixelwise import dense_model_folder
+
+    if place := dense_model_folder(run):
+        _evaluate_pixels(place, problem, exam, data_root, json)
+        return
     from isthmus.experiments.evaluation import evaluate_model
 
     result = evaluate_model(run, problem, exam=exam, data_root=data_root)
@@ -202,14 +207,21 @@ def evaluate(
 
 
 def predict(model: Path, images: list[Path], *, out: Path | None = None, json: bool = False) -> None:
-    """Classify images with a trained model.
+    """Classify images with a trained model, or write what it says of their pixels.
 
     Args:
         model: folder of a run or of a model.
         images: image files, or folders of them.
-        out: write to this file instead of printing.
+        out: write to this file instead of printing; of a model for pixel-wise tasks, the folder for its files.
         json: print JSON instead of CSV.
     """
+    from isthmus.experiments.pixelwise import dense_model_folder, predict_pixels
+
+    if place := dense_model_folder(model):
+        if out is None:
+            raise OptionError("A model for pixel-wise tasks writes files: give a folder for them with `--out DIR`.")
+        _write_rows(predict_pixels(place, images, out), sys.stdout, json)
+        return
     from isthmus.experiments.evaluation import predict_images
 
     if out is not None and (out.is_dir() or not out.parent.is_dir()):
@@ -217,14 +229,7 @@ def predict(model: Path, images: list[Path], *, out: Path | None = None, json: b
         raise OptionError(f"Expected `--out` to be the path of a file to write, but got `{out}`: {found}.")
     rows = predict_images(model, images)
     with out.open("w", newline="", encoding="utf-8") if out else nullcontext(sys.stdout) as file:
-        if json:
-            file.write(_json(rows))
-            return
-        import csv
-
-        writer = csv.DictWriter(file, ["image", "class", "probability"], lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
+        _write_rows(rows, file, json)
 
 
 def methods(name: str | None = None, *, json: bool = False) -> None:
@@ -271,6 +276,36 @@ def problems(*, json: bool = False) -> None:
         summary = f"{entry.summary}; {', '.join(entry.choices)}" if entry.choices else entry.summary
         rows.append({"name": entry.pattern, "setting": entry.setting, "summary": summary, "source": entry.source})
     _print_by_setting(rows)
+
+
+def _write_rows(rows: list[dict[str, Any]], file: TextIO, json: bool) -> None:
+    if json:
+        file.write(_json(rows))
+        return
+    import csv
+
+    writer = csv.DictWriter(file, list(rows[0]), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+
+
+def _evaluate_pixels(model: Path, problem: str | None, exam: Path | None, data_root: Path | None, json: bool) -> None:
+    from isthmus.experiments.pixelwise import evaluate_pixels
+
+    if exam is not None:
+        raise OptionError("`--exam DIR` is for classes. Name a problem to measure a model for pixel-wise tasks.")
+    result = evaluate_pixels(model, problem, data_root=data_root)
+    if json:
+        _print_json(result)
+        return
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table("task", "metric", "value", title=f"{result['exam']}, {result['samples']} samples")
+    for task, values in result["tasks"].items():
+        for name, value in values.items():
+            table.add_row(task, name, f"{value:.4g}")
+    Console().print(table)
 
 
 def _problem(

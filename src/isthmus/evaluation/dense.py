@@ -18,7 +18,7 @@ from isthmus.evaluation.inference import Precision
 from isthmus.evaluation.pixelwise import DepthErrors, KeypointErrors, NormalErrors, SegmentationScores
 from isthmus.functional.pixelwise import heatmap_peaks, upsampled, upsampled_normals
 from isthmus.nn.dense import Dense, DenseNetwork
-from isthmus.selection.scores import PIXEL_SCORES
+from isthmus.selection.scores import MAIN_ON_SOURCE
 
 BATCH = 50
 LOOKED_AT = 150
@@ -68,8 +68,8 @@ def predicted(task: PixelTask, dense: Dense, size: tuple[int, int]) -> Tensor:
 def measure(
     network: DenseNetwork, samples: Samples, labels: PixelLabels, input: Input, *, precision: Precision = nullcontext
 ) -> dict[str, dict[str, float]]:
-    """Every metric of every task that has labels, by the task's name, pooled over the samples."""
-    meters = {task: meter_for(task) for task in labels.tasks}
+    """Every metric of every task that the network knows and that has labels, by name, pooled over the samples."""
+    meters = {task: meter_for(task) for task in labels.tasks if task.name in network.maps}
     for indices, dense in dense_outputs(network, samples, input, precision=precision):
         for task, meter in meters.items():
             meter.add(predicted(task, dense, (input.shape[1], input.shape[2])), labels.values[task][indices])
@@ -79,13 +79,15 @@ def measure(
 def label_free_scores(
     network: DenseNetwork, problem: Problem, *, precision: Precision = nullcontext
 ) -> dict[str, float]:
-    """Negated mean losses on training samples, in evaluation mode: what is known without the target's main labels."""
-    main, anchors = problem.tasks.main, problem.tasks.anchors
-    values = (
-        _loss(network, problem.source, main, problem.input, precision),
-        _loss(network, problem.target, anchors, problem.input, precision),
-    )
-    return {name: -value for name, value in zip(PIXEL_SCORES, values)}
+    """Negated mean losses on training samples, in evaluation mode: what is known without the target's main labels.
+
+    `main_on_source`, and of a network that knows the anchor tasks `anchor_on_target`.
+    """
+    scores = {MAIN_ON_SOURCE: -_loss(network, problem.source, problem.tasks.main, problem.input, precision)}
+    if all(task.name in network.maps for task in problem.tasks.anchors):
+        anchors = _loss(network, problem.target, problem.tasks.anchors, problem.input, precision)
+        scores["anchor_on_target"] = -anchors
+    return scores
 
 
 def _loss(

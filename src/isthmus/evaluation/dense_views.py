@@ -51,7 +51,8 @@ class DenseViews:
         arrays: dict[str, Tensor] = {"picture": input.picture(stored)}
         ((_, dense),) = dense_outputs(network, self.samples, input)
         for task in self.problem.tasks.every:
-            arrays[f"predicted_{task.name}"] = predicted(task, dense, (input.size, input.size))
+            if task.name in network.maps:
+                arrays[f"predicted_{task.name}"] = predicted(task, dense, (input.size, input.size))
             if self.truth is not None and task in self.truth.tasks:
                 arrays[f"truth_{task.name}"] = self.truth.values[task][self.indices]
         return {name: values.numpy() for name, values in arrays.items()}

@@ -157,7 +157,8 @@ class Job:
     def _write_dense_model(self, network: DenseNetwork, config: dict[str, Any], part: str) -> None:
         problem = self.problem
         assert isinstance(problem.input, ImageInput)  # as problems of pixel-wise tasks have
-        DenseModel(network, problem.backbone, problem.tasks.every, problem.input, config).save(self.folder / part)
+        tasks = tuple(task for task in problem.tasks.every if task.name in network.maps)
+        DenseModel(network, problem.backbone, tasks, problem.input, config).save(self.folder / part)
 
 
 def _write_arrays(path: Path, tensors: dict[str, Tensor]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -40,14 +41,20 @@ class AnchoredMethod(Method[AssistedBatch]):
         encoder: its layers 1 to 4.
         tasks: main and anchor tasks.
         anchor_weight: $\lambda$ of anchor tasks, main tasks having weight one; None for the automatic balance.
+
+    Attributes:
+        anchored: whether it learns anchor tasks at all.
     """
 
     setting = Setting.ASSISTED
+    anchored: ClassVar[bool] = True
 
     def __init__(self, encoder: Pyramid, tasks: AnchoredTasks, *, anchor_weight: float | None = None) -> None:
         super().__init__()
         if anchor_weight is not None:
             positive(anchor_weight=anchor_weight)
+        if not self.anchored:
+            tasks = AnchoredTasks(tasks.main, ())
         maps = {task.name: task.channels for task in tasks.every}
         vectors = {task.name: task.width for task in tasks.every if task.width}
         self.network = DenseNetwork(encoder, maps, vectors, width=encoder.decoder)

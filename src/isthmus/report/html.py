@@ -168,7 +168,8 @@ def _render(folder: Path, results: Results) -> str:
 
 
 def _shown_tasks(dense: dict[str, dict[str, NDArray[Any]]]) -> list[str]:
-    names = next(iter(dense.values()), {})
+    """The tasks that some method has predicted, in order."""
+    names = dict.fromkeys(name for arrays in dense.values() for name in arrays)
     return [name.removeprefix("predicted_") for name in names if name.startswith("predicted_")]
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from isthmus.errors import RunFolderError
 from isthmus.report.embeddings import SOURCE, TARGET
 from isthmus.report.figures import COLOURS, INK, WIDTH, svg
-from isthmus.report.results import Results, by_method, statistic
+from isthmus.report.results import Results, RunRecord, Statistic, by_method, statistic
 from isthmus.report.units import told
 
 if TYPE_CHECKING:
@@ -21,17 +21,26 @@ ERRORS = ("rmse", "mean", "median", "abs_rel")
 
 
 def metric_names(results: Results) -> list[str]:
-    """All metrics of a problem of pixel-wise tasks; none of any other problem."""
-    return list(results["runs"][0]["heads"]) if results["problem"]["setting"] == "assisted" else []
+    """All metrics of a problem of pixel-wise tasks, in order; none of any other problem."""
+    if results["problem"]["setting"] != "assisted":
+        return []
+    return list(dict.fromkeys(name for run in results["runs"] for name in run["heads"]))
 
 
 def metric_rows(results: Results) -> list[tuple[str, list[str]]]:
-    """Each method with its metrics after the last epoch, over seeds: shares in percent, errors in their unit."""
+    """Each method with its metrics after the last epoch, over seeds: shares in percent, errors in their unit.
+
+    A method that does not learn a task has no metrics of it.
+    """
     names = metric_names(results)
     return [
-        (method, [told(statistic(run["heads"][name]["last"] for run in runs), times_of(name)) for name in names])
+        (method, [told(_last(runs, name), times_of(name)) for name in names])
         for method, runs in by_method(results["runs"]).items()
     ]
+
+
+def _last(runs: list[RunRecord], metric: str) -> Statistic:
+    return statistic(run["heads"][metric]["last"] for run in runs if metric in run["heads"])
 
 
 def times_of(metric: str) -> float:
@@ -49,7 +58,7 @@ def heading(metric: str) -> str:
 
 
 def metric_table(results: Results) -> Table:
-    """The first main task's metrics, for the terminal."""
+    """The first main task's metrics, for the terminal; for results with an exam."""
     from rich import box
     from rich.table import Table
 
@@ -91,12 +100,13 @@ def prediction_grid(views: dict[str, dict[str, NDArray[Any]]], task: str) -> str
     """A row for each picture: the image, the truth where it is known, and every method's prediction."""
     from matplotlib.figure import Figure
 
+    views = {method: own for method, own in views.items() if f"predicted_{task}" in own}
     first = next(iter(views.values()))
     pictures, columns = first["picture"], {"image": list(first["picture"])}
     if f"truth_{task}" in first:
-        columns["truth"] = [_coloured(task, labels, pictures[i]) for i, labels in enumerate(first[f"truth_{task}"])]
+        columns["truth"] = [coloured(task, labels, pictures[i]) for i, labels in enumerate(first[f"truth_{task}"])]
     for method, own in views.items():
-        columns[method] = [_coloured(task, labels, pictures[i]) for i, labels in enumerate(own[f"predicted_{task}"])]
+        columns[method] = [coloured(task, labels, pictures[i]) for i, labels in enumerate(own[f"predicted_{task}"])]
     side = WIDTH / max(len(columns), 5)
     figure = Figure(figsize=(side * len(columns), side * len(pictures) + 0.4), layout="constrained")
     axes = figure.subplots(len(pictures), len(columns), squeeze=False)
@@ -129,7 +139,7 @@ def feature_plot(views: dict[str, dict[str, NDArray[Any]]]) -> str:
     return svg(figure)
 
 
-def _coloured(task: str, labels: NDArray[Any], picture: NDArray[Any]) -> NDArray[Any]:
+def coloured(task: str, labels: NDArray[Any], picture: NDArray[Any]) -> NDArray[Any]:
     """One sample's labels as a picture, (height, width, 3) in [0, 1]; white where there are none."""
     import numpy as np
     from matplotlib.colors import to_rgb

@@ -47,8 +47,8 @@ SCORES = {
 }
 
 
-PIXEL_SCORES = ("main_on_source", "anchor_on_target")
-"""Of problems of pixel-wise tasks: negated mean losses of the labels that training has."""
+MAIN_ON_SOURCE = "main_on_source"
+"""Of pixel-wise tasks: the negated mean loss of the main tasks on the source's training samples."""
 
 
 def score_for(setting: str, name: str | None) -> str:
@@ -57,7 +57,7 @@ def score_for(setting: str, name: str | None) -> str:
     Raises:
         OptionError: unknown.
     """
-    known = PIXEL_SCORES if setting == "assisted" else tuple(SCORES)
+    known = (MAIN_ON_SOURCE,) if setting == "assisted" else tuple(SCORES)
     if name is not None and name not in known:
         raise unknown("score", name, known, f"Known: {', '.join(known)}.")
     return name or known[0]

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from isthmus.data.batches import AssistedBatch
+from isthmus.data.pixelwise import AnchoredTasks
 from isthmus.methods.anchored import AnchoredMethod
 from isthmus.methods.base import Update
+from isthmus.nn.pyramids import Pyramid
 
 
 class Baseline(AnchoredMethod):
@@ -18,8 +20,13 @@ class Baseline(AnchoredMethod):
 
     Args:
         encoder: its layers 1 to 4.
-        tasks: main and anchor tasks.
+        tasks: main tasks, and anchor tasks, which it does without.
     """
+
+    anchored = False
+
+    def __init__(self, encoder: Pyramid, tasks: AnchoredTasks) -> None:
+        super().__init__(encoder, tasks)
 
     def steps(self, batch: AssistedBatch, progress: float) -> Iterator[Update]:
         source, target = self.source(batch)

@@ -1,0 +1,90 @@
+"""What a trained model for pixel-wise tasks is worth on an exam, and what it says of images."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from isthmus.data.benchmarks import load_problem
+from isthmus.data.readers.labelled import unlabelled_images
+from isthmus.errors import DataError, OptionError, RunFolderError
+from isthmus.evaluation.dense import measure
+from isthmus.evaluation.dense_models import load_dense_model
+from isthmus.evaluation.models import DESCRIPTION
+from isthmus.experiments.job import LAST
+from isthmus.report.pixelwise import coloured
+
+
+def dense_model_folder(folder: Path) -> Path | None:
+    """The folder of the model for pixel-wise tasks in `folder`, or of the run in it; None for any other."""
+    for place in (folder, folder / LAST):
+        try:
+            description = json.loads((place / DESCRIPTION).read_text())
+        except (OSError, ValueError):
+            continue
+        return place if isinstance(description, dict) and "tasks" in description else None
+    return None
+
+
+def evaluate_pixels(folder: Path, problem: str | None = None, *, data_root: Path | None = None) -> dict[str, Any]:
+    """Every metric of a model on a problem's exam, by task.
+
+    Args:
+        folder: of the model.
+        problem: built-in problem whose exam is taken; by default the one the model was trained on.
+        data_root: where benchmark data lies.
+
+    Raises:
+        OptionError: no exam is known.
+        DataError: the exam has labels of none of the model's tasks.
+    """
+    model = load_dense_model(folder)
+    name = problem or str(model.trained_on.get("problem", {}).get("name", ""))
+    exam = load_problem(name, data_root).pixel_exam
+    if exam is None:
+        raise OptionError(f"Problem `{name}` has no exam of pixel-wise tasks. Name one that has, such as `shapes`.")
+    known = tuple(task for task in exam.pixels.tasks if task in model.tasks)
+    if not known:
+        raise DataError(f"The model was not trained for problem `{name}`: its tasks are others.")
+    found = measure(model.network, exam.samples, exam.pixels.only(known), model.input)
+    return {"exam": exam.name, "samples": len(exam.samples), "tasks": found}
+
+
+def predict_pixels(folder: Path, images: Sequence[Path], out: Path) -> list[dict[str, Any]]:
+    """Write what a model says of images: numbers as NPY, and a picture of them as PNG, of every task.
+
+    Normals are unit vectors (3, height, width), segmentations class numbers, depths (height, width), keypoints (points,
+    3) of x, y and depth; all at the size of the network's input.
+
+    Args:
+        folder: of the model.
+        images: image files, or folders that are searched for images.
+        out: folder for the files, made if missing.
+
+    Raises:
+        DataError: an image cannot be read.
+        RunFolderError: no space or no permission.
+    """
+    import numpy as np
+    from PIL import Image
+
+    model = load_dense_model(folder)
+    paths, samples = unlabelled_images(images, model.input)
+    random, rows = torch.Generator(), []
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        for number, (path, outputs) in enumerate(zip(paths, model.predict(samples))):
+            shown = model.input.picture(samples.read(torch.tensor([number]), random))[0].numpy()
+            for task, values in outputs.items():
+                file = out / f"{number:04d}-{path.stem}-{task}"
+                np.save(file.with_name(f"{file.name}.npy"), values.numpy(), allow_pickle=False)
+                pixels = (255 * coloured(task, values.numpy(), shown)).round().astype("uint8")
+                Image.fromarray(pixels).save(file.with_name(f"{file.name}.png"))
+                rows.append({"image": str(path), "task": task, "file": f"{file}.npy"})
+    except OSError as error:
+        raise RunFolderError(f"Could not write into {out}: {error}. Choose another with `--out`.") from error
+    return rows

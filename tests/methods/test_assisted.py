@@ -1,0 +1,234 @@
+"""The assisted setting: its losses by hand, what HeadFreeze freezes, and who may see the target's main labels."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+import torch
+from lightning.fabric import Fabric
+from small_problems import one_batch, pixels_problem
+from torch import Tensor
+
+from isthmus.data.batches import Anchored, Layout
+from isthmus.data.loaders import batches
+from isthmus.data.pixelwise import AnchoredTasks, Depth, PixelLabels, SurfaceNormals
+from isthmus.data.problems import Problem
+from isthmus.data.recipes import Recipe
+from isthmus.engine.trainer import Trainer
+from isthmus.errors import OptionError, SettingError
+from isthmus.experiments.job import backbone_for
+from isthmus.methods import Method, build_method
+from isthmus.methods.anchored import AnchoredMethod
+from isthmus.nn.balance import BATCHES, TaskBalance
+from isthmus.nn.dense import Dense
+
+RECIPE = Recipe(epochs=4, batch_size=8, optimizer="adam", lr=0.01)
+WEIGHT = 0.3
+DOUBLE = Layout(torch.device("cpu"), torch.float64)
+
+
+def build(name: str, problem: Problem) -> AnchoredMethod:
+    torch.manual_seed(0)
+    method = build_method(name, backbone_for(problem), *problem.outputs)
+    assert isinstance(method, AnchoredMethod)
+    return method
+
+
+def trained(method: Method[Any], problem: Problem) -> list[dict[str, Tensor]]:
+    """The state after each epoch."""
+    states: list[dict[str, Tensor]] = []
+    trainer = Trainer(method, problem, Fabric(accelerator="cpu", devices=1), seed=0)
+    trainer.run(lambda epoch, losses: states.append({k: v.clone() for k, v in method.state_dict().items()}))
+    return states
+
+
+def pixel_by_pixel(dense: Dense, labels: dict[str, Tensor]) -> dict[str, float]:
+    """Mean losses over labelled pixels, a pixel at a time in float64, bilinear weights by hand."""
+    sums = {"normals": [0.0, 0], "segmentation": [0.0, 0]}
+    some = next(iter(labels.values()))
+    for n in range(len(some)):
+        for y in range(some.shape[-2]):
+            for x in range(some.shape[-1]):
+                if "normals" in labels and bool(labels["normals"][n, :, y, x].isfinite().all()):
+                    maps = dense.maps["normals"][n]
+                    value = bilinear(maps / maps.norm(dim=0), y, x)
+                    truth = labels["normals"][n, :, y, x].double()
+                    sums["normals"][0] += 1 - float(value @ truth / value.norm() / truth.norm())
+                    sums["normals"][1] += 1
+                if "segmentation" in labels and int(labels["segmentation"][n, y, x]) != 255:
+                    scores = bilinear(dense.maps["segmentation"][n], y, x)
+                    sums["segmentation"][0] -= float(scores.log_softmax(0)[labels["segmentation"][n, y, x]])
+                    sums["segmentation"][1] += 1
+    return {task: total / count for task, (total, count) in sums.items() if count}
+
+
+def bilinear(maps: Tensor, y: int, x: int) -> Tensor:
+    """The value of maps of half the resolution at a pixel's middle."""
+    value = torch.zeros(len(maps), dtype=maps.dtype)
+    for row, high in weights(y, maps.shape[1]):
+        for column, wide in weights(x, maps.shape[2]):
+            value += high * wide * maps[:, row, column]
+    return value
+
+
+def weights(place: int, size: int) -> list[tuple[int, float]]:
+    at = max((place + 0.5) / 2 - 0.5, 0.0)
+    low = int(at)
+    return [(low, 1 - (at - low)), (min(low + 1, size - 1), at - low)]
+
+
+@pytest.mark.parametrize(
+    ("name", "terms"),
+    [
+        ("baseline", {"source": ("normals",)}),
+        ("mtl_source_anchor", {"source": ("normals", "segmentation")}),
+        ("mtl_target_anchor", {"source": ("normals",), "target": ("segmentation",)}),
+        ("mtl_both", {"source": ("normals", "segmentation"), "target": ("segmentation",)}),
+        ("headfreeze", {"source": ("normals", "segmentation"), "target": ("segmentation",)}),
+        ("oracle", {"source": ("normals", "segmentation"), "target": ("normals", "segmentation")}),
+    ],
+)
+def test_each_method_descends_the_terms_of_its_equation(name: str, terms: dict[str, tuple[str, ...]]) -> None:
+    problem = replace(pixels_problem(side=16), recipe=Recipe(batch_size=2))
+    method = build(f"{name}:anchor_weight={WEIGHT}", problem).double()
+    batch = next(batches(problem, seed=0, start=0, stop=1, oracle=method.oracle)).to(DOUBLE)
+    (update,) = method.steps(batch, 0.0)
+    with torch.no_grad():
+        outputs = {part: method.network(getattr(batch, part).images) for part in ("source", "target")}
+    expected = 0.0
+    for domain, tasks in terms.items():
+        part = getattr(batch, domain)
+        known = {**getattr(part, "main", {}), **part.anchors}
+        losses = pixel_by_pixel(outputs[domain], {task: known[task] for task in tasks})
+        expected += sum((WEIGHT if task == "segmentation" else 1) * loss for task, loss in losses.items())
+    (objective,) = update.objectives
+    torch.testing.assert_close(objective.loss.item(), expected)
+    assert set(update.log) == {f"{task}_{domain}" for domain, tasks in terms.items() for task in tasks}
+
+
+@pytest.mark.parametrize("batch_norm", ["separate", "joint"])
+def test_the_second_stage_leaves_the_head_bit_for_bit(batch_norm: str) -> None:
+    problem = pixels_problem(replace(RECIPE, batch_norm=batch_norm))  # type: ignore[arg-type]
+    method = build("headfreeze", problem)
+    states = trained(method, problem)
+    frozen = {"network.ups.2", "network.maps", "network.vectors"}
+    for name, value in states[1].items():
+        if name.startswith("network"):
+            same = torch.equal(value, states[3][name])
+            assert same == any(name.startswith(part) for part in frozen), name
+    assert any("ups.2" in name and "skip" in name for name in states[1])
+    assert any("ups.2" in name and "running_mean" in name for name in states[1])
+
+
+def test_the_first_stage_is_training_on_the_source() -> None:
+    """Half a run of HeadFreeze ends where `mtl_source_anchor` does after as many steps."""
+    problem = pixels_problem(replace(RECIPE, schedule="constant"))
+    first = trained(build("headfreeze", problem), problem)[1]
+    alone = trained(build("mtl_source_anchor", problem), problem)[1]
+    assert all(torch.equal(first[name], alone[name]) for name in alone)
+
+
+def test_the_baseline_does_not_look_at_the_target_or_at_anchors() -> None:
+    problem = pixels_problem(RECIPE)
+    others = pixels_problem(RECIPE)
+    assert others.source.pixels is not None
+    assert others.target.pixels is not None
+    main, anchor = others.source.pixels.tasks
+    flipped = PixelLabels({main: others.source.pixels.values[main], anchor: others.source.pixels.values[anchor].flip(0)})
+    dark = replace(others.target, pixels=PixelLabels({anchor: others.target.pixels.values[anchor].flip(0)}))
+    others = replace(others, domains=(replace(others.source, pixels=flipped), dark))
+    ends = [trained(build("baseline", variant), variant)[-1] for variant in (problem, others)]
+    assert all(torch.equal(a, b) for a, b in zip(ends[0].values(), ends[1].values()))
+
+
+def test_the_targets_batch_has_no_field_for_main_labels() -> None:
+    batch = one_batch("mtl_both")
+    assert isinstance(batch.target, Anchored)
+    assert not hasattr(batch.target, "main")
+    assert set(batch.target.anchors) == {"segmentation"}
+    assert set(batch.source.main) == {"normals"}
+
+
+def test_an_oracle_is_refused_unless_the_problem_gives_labels_for_it() -> None:
+    problem = replace(pixels_problem(RECIPE), oracle=None)
+    with pytest.raises(SettingError, match=r"main labels, but problem `blocks` gives none for it\. Leave the method"):
+        trained(build("oracle", problem), problem)
+
+
+def test_several_main_tasks_need_no_new_code() -> None:
+    """Normals and depth count, segmentation helps."""
+    problem = pixels_problem(RECIPE)
+    assert problem.source.pixels is not None
+    depth = 2 + torch.rand(24, 64, 64, generator=torch.Generator().manual_seed(0))
+    both = replace(problem.source, pixels=PixelLabels({Depth(): depth, **problem.source.pixels.values}))
+    problem = replace(problem, domains=(both, problem.target))
+    assert [task.name for task in problem.tasks.main] == ["depth", "normals"]
+    method = build("headfreeze", problem)
+    trained(method, problem)
+    assert set(method.network.maps) == {"depth", "normals", "segmentation"}
+
+
+def test_adversaries_begin_when_it_is_time() -> None:
+    problem = pixels_problem(replace(RECIPE, epochs=4))
+    method = build("baseline+feature_adversary:start=0.5", problem)
+    names: list[set[str]] = []
+    trainer = Trainer(method, problem, Fabric(accelerator="cpu", devices=1), seed=0)
+    trainer.run(lambda epoch, losses: names.append(set(losses)))
+    assert names == [{"normals_source"}] * 2 + [{"normals_source", "domain"}] * 2
+
+
+def test_a_feature_adversary_reverses_the_gradient() -> None:
+    """The encoder climbs the discriminator's loss times the weight, the discriminator descends it."""
+    problem = pixels_problem(RECIPE)
+    method = build("baseline+feature_adversary:weight=0.5,noise=0", problem).double()
+    (adversary,) = method.adversaries
+    batch = one_batch("baseline").to(DOUBLE)
+    parameters = [method.network.encoder.stages[0][0].weight, next(adversary.parameters())]  # type: ignore[index]
+    gradients = []
+    for sign in (1.0, -1.0):
+        adversary.weight = 0.5 * sign  # type: ignore[assignment]
+        dense = method.network.both(batch.source.images, batch.target.images)
+        update = adversary.update(*dense, ("encoder", "decoder", "head"))
+        assert update.groups == ("encoder", "feature_adversary")
+        gradients.append(torch.autograd.grad(update.objectives[0].loss, parameters))
+    torch.testing.assert_close(gradients[0][0], -gradients[1][0])
+    torch.testing.assert_close(gradients[0][1], gradients[1][1])
+    assert gradients[0][0].abs().max() > 1e-7
+
+
+def test_weights_bring_losses_to_one_magnitude_and_then_stay() -> None:
+    balance = TaskBalance(["main", "anchor"])
+    shown = {"main": torch.tensor(2.0), "anchor": torch.tensor(0.5)}
+    for _ in range(BATCHES):
+        found = balance(shown)
+    assert {task: weight.item() for task, weight in found.items()} == {"main": 1.0, "anchor": 4.0}
+    later = balance({"main": torch.tensor(100.0), "anchor": torch.tensor(100.0)})
+    assert later["anchor"].item() == 4.0
+
+
+def test_options_out_of_range_and_unknown_places_are_refused() -> None:
+    problem = pixels_problem(RECIPE)
+    for name, message in (
+        ("headfreeze:converge=1", "Expected `converge` below 1"),
+        ("mtl_both:anchor_weight=0", "Expected a positive `anchor_weight`"),
+        ("baseline+feature_adversary:depths=out", "Expected `depths` to be one of"),
+        ("baseline+feature_adversary+feature_adversary", "Expected each term once"),
+        ("baseline+dfa", "is for methods of the unsupervised setting"),
+    ):
+        with pytest.raises(OptionError, match=message):
+            build(name, problem)
+
+
+def test_two_domains_of_the_same_tasks_are_no_assisted_problem() -> None:
+    problem = pixels_problem(RECIPE)
+    with pytest.raises(SettingError, match="expected a source with labels of main and anchor tasks"):
+        _ = replace(problem, domains=(problem.source, problem.source), oracle=None).setting
+
+
+def test_tasks_are_told_from_labels() -> None:
+    problem = pixels_problem(RECIPE)
+    (outputs,) = problem.outputs
+    assert isinstance(outputs, AnchoredTasks)
+    assert outputs.main == (SurfaceNormals(),)
