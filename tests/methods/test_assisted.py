@@ -136,7 +136,8 @@ def test_the_baseline_does_not_look_at_the_target_or_at_anchors() -> None:
     assert others.source.pixels is not None
     assert others.target.pixels is not None
     main, anchor = others.source.pixels.tasks
-    flipped = PixelLabels({main: others.source.pixels.values[main], anchor: others.source.pixels.values[anchor].flip(0)})
+    known = others.source.pixels.values
+    flipped = PixelLabels({main: known[main], anchor: known[anchor].flip(0)})
     dark = replace(others.target, pixels=PixelLabels({anchor: others.target.pixels.values[anchor].flip(0)}))
     others = replace(others, domains=(replace(others.source, pixels=flipped), dark))
     ends = [trained(build("baseline", variant), variant)[-1] for variant in (problem, others)]

@@ -133,7 +133,7 @@ def batches(
         turns: how the domains of a joint problem take turns.
         oracle: whether the target comes with main labels, as the problem gives them for that.
     """
-    domains = _revealed(problem) if oracle else problem.domains
+    domains = revealed(problem) if oracle else problem.domains
 
     def stream(place: int, steps: range) -> Iterator[DomainBatch]:
         domain = domains[place]
@@ -206,7 +206,7 @@ def _main(problem: Problem) -> frozenset[str]:
     return frozenset(task.name for task in problem.tasks.main)
 
 
-def _revealed(problem: Problem) -> tuple[Domain, ...]:
+def revealed(problem: Problem) -> tuple[Domain, ...]:
     """The domains, the target with the main labels that the problem gives for an oracle.
 
     Raises:

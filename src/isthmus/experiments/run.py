@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from isthmus.data.benchmarks import load_problem, setting_of
-from isthmus.data.loaders import steps_per_epoch
+from isthmus.data.loaders import revealed, steps_per_epoch
 from isthmus.data.problems import Problem
 from isthmus.data.recipes import Recipe
 from isthmus.data.samples import Samples
@@ -147,9 +147,11 @@ def check_startable(methods: Iterable[str], problem: Problem, processes: int) ->
     Raises:
         OptionError: an option or a name of a method or of the backbone, or a batch that processes cannot share.
         DataError: a domain smaller than a batch.
+        SettingError: an oracle, and a problem that gives no labels for it.
     """
     steps_per_epoch(problem, processes)
     with torch.random.fork_rng(devices=()):
         backbone = backbone_for(problem)
         for name in methods:
-            build_method(name, backbone, *problem.outputs)
+            if build_method(name, backbone, *problem.outputs).oracle:
+                revealed(problem)
