@@ -99,7 +99,9 @@ def synthetic(classes: tuple[int, int], samples: int, width: int) -> Data:
     for number in classes:
         labels = torch.arange(number).repeat_interleave(samples)[torch.randperm(number * samples, generator=random)]
         features = torch.randn(number * samples, width, generator=random)
-        parts += [features.add_(torch.randn(number, width, generator=random).div_(2)[labels]).relu_(), labels]
+        for label in range(number):  # one by one: the memory that making the data takes would hide what is measured
+            features[labels == label] += torch.randn(width, generator=random) / 2
+        parts += [features.relu_(), labels]
     return Data(*parts)
 
 
@@ -107,9 +109,9 @@ def peak(name: str, in_loop: bool, classes: tuple[int, int], samples: int, width
     """Mebibytes that a process of its own takes on top of the data."""
     torch.set_num_threads(1)
     data, (pair, options) = synthetic(classes, samples, width), METRICS[name]
-    few = synthetic((2, 2), 4, 8)
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    few = synthetic((2, 2), 20, 64)
     looped(few, pair, (2, 2)) if in_loop else batched(few, options, (2, 2), memory)  # loads what is loaded at first use
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     looped(data, pair, classes) if in_loop else batched(data, options, classes, memory)
     return (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
 
