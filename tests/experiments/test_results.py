@@ -48,8 +48,8 @@ def test_the_file_has_these_keys(content: dict[str, Any]) -> None:
         "setting": "unsupervised",
         "classes": ["top", "middle", "bottom"],
         "domains": [
-            {"name": "plain", "samples": 24, "labelled": True},
-            {"name": "inverted", "samples": 24, "labelled": False},
+            {"name": "plain", "samples": 24, "labelled": True, "classes": ["top", "middle", "bottom"]},
+            {"name": "inverted", "samples": 24, "labelled": False, "classes": []},
         ],
         "exam": {"name": "inverted", "samples": 24, "transductive": True},
         "backbone": "digits:dropout=0",

@@ -8,12 +8,12 @@ from typing import Any, NamedTuple
 import pytest
 import torch
 from lightning.fabric import Fabric
-from small_problems import one_batch, problem_for
+from small_problems import one_batch, problem_for, some_batches
 from torch import Tensor
 
-from isthmus.data.batches import DomainBatch, Layout
+from isthmus.data.batches import DomainBatch, JointBatch, Layout
 from isthmus.data.loaders import look
-from isthmus.data.problems import Problem
+from isthmus.data.problems import Exam, Problem
 from isthmus.data.recipes import Recipe
 from isthmus.engine.stepping import Stepper
 from isthmus.engine.trainer import Trainer
@@ -80,7 +80,9 @@ def test_every_parameter_is_trained_by_some_update(method_name: str) -> None:
     """Or its group is frozen in every stage: a copy that only follows another network."""
     method = build(method_name)
     never = set.intersection(*(set(stage.frozen) for stage in method.stages()))
-    trained = {name for update in updates(method, one_batch(method_name)) for name in update.groups}
+    trained = {
+        name for batch in some_batches(method_name) for update in updates(method, batch) for name in update.groups
+    }
     owners = {id(p): name for name, group in method.groups().items() for p in group.parameters()}
     assert {owners[id(p)] for p in method.parameters()} - never <= trained
     assert never <= set(method.groups())
@@ -113,6 +115,8 @@ def test_engine_step_equals_a_hand_written_loop(method_name: str, batch_norm: st
         with torch.no_grad():
             for parameter, gradient in steps.items():
                 parameter -= rates[owners[parameter]] * gradient
+            if update.then is not None:
+                update.then(0.1)
 
     for (name, got), (_, expected) in zip(engine.state_dict().items(), by_hand.state_dict().items()):
         torch.testing.assert_close(got, expected, rtol=1e-8, atol=1e-10, msg=lambda m, name=name: f"{name}: {m}")
@@ -120,7 +124,8 @@ def test_engine_step_equals_a_hand_written_loop(method_name: str, batch_norm: st
 
 def test_predictor_gives_the_result_of_the_first_classifier(method_name: str) -> None:
     method = build(method_name).eval()
-    images = one_batch(method_name).target.images
+    batch = one_batch(method_name)
+    images = batch.samples.images if isinstance(batch, JointBatch) else batch.target.images
     first = next(iter(method.classifiers().values()))
     torch.testing.assert_close(method.predictor()(images), first(method.features(images)))
 
@@ -136,10 +141,14 @@ def test_target_labels_cannot_change_training(method_name: str) -> None:
     from isthmus.data.tasks import Labels
 
     problem = problem_for(method_name, Recipe(epochs=1, batch_size=8))
-    assert problem.exam is not None
-    wrong = Labels(problem.task, problem.exam.labels.values.flip(0))
+
+    def wrong(exam: Exam) -> Exam:
+        return replace(exam, labels=Labels(exam.labels.task, exam.labels.values.flip(0)))
+
+    assert problem.exam is not None or problem.exams
+    flipped = replace(problem, exam=problem.exam and wrong(problem.exam), exams=tuple(map(wrong, problem.exams)))
     ends = []
-    for variant in (problem, replace(problem, exam=replace(problem.exam, labels=wrong))):
+    for variant in (problem, flipped):
         method = build(method_name)
         Trainer(method, variant, Fabric(accelerator="cpu", devices=1), seed=0).run(lambda epoch, losses: None)
         ends.append(method.state_dict())
