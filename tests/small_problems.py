@@ -9,7 +9,7 @@ from typing import Any
 import torch
 
 from isthmus.data.inputs import ImageInput, VectorInput
-from isthmus.data.loaders import batches
+from isthmus.data.loaders import batches, steps_per_epoch
 from isthmus.data.pixelwise import PixelLabels, Segmentation, SurfaceNormals
 from isthmus.data.problems import Domain, Exam, PixelExam, Problem
 from isthmus.data.recipes import Recipe
@@ -105,11 +105,21 @@ def pixels_problem(recipe: Recipe = RECIPE, samples: int = 24, side: int = 64) -
     )
 
 
+def joint_problem(recipe: Recipe = RECIPE, samples: int = 24) -> Problem:
+    """Rows, columns and rows again, inverted: three domains, two of the same classes, of which one has fewer images."""
+    rows, columns = images_problem(recipe, samples), other_classes_problem(recipe, samples - 8)
+    assert rows.exam is not None
+    domains = (rows.source, columns.target, replace(rows.target, labels=rows.exam.labels))
+    exams = tuple(Exam(d.name, d.samples, d.labels, transductive=True) for d in domains if d.labels)
+    return replace(rows, name="rows-and-columns", domains=domains, exam=None, exams=exams)
+
+
 def problem_for(method: str, recipe: Recipe = RECIPE) -> Problem:
     """A small problem of images, of the method's setting."""
     problems = {
         "unsupervised": images_problem,
         "inductive": other_classes_problem,
+        "joint": joint_problem,
         "assisted": pixels_problem,
     }
     return problems[method_entry(method).setting](recipe)
@@ -135,4 +145,10 @@ def vectors_problem(recipe: Recipe = RECIPE, samples: int = 96) -> Problem:
 
 def one_batch(method: str = "source_only") -> Any:
     """The first batch of `problem_for` a method."""
-    return next(batches(problem_for(method), seed=0, start=0, stop=1, oracle=method.startswith("oracle")))
+    return some_batches(method)[0]
+
+
+def some_batches(method: str) -> list[Any]:
+    """Those of the first epoch of `problem_for` a method: of every domain, where domains take turns."""
+    problem = problem_for(method)
+    return list(batches(problem, seed=0, start=0, stop=steps_per_epoch(problem), oracle=method.startswith("oracle")))

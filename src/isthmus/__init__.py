@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from isthmus.data.readers.arrays import array_problem as array_problem
     from isthmus.data.readers.datasets import dataset_problem as dataset_problem
     from isthmus.data.readers.folders import folder_problem as folder_problem
+    from isthmus.data.readers.joint_folders import joint_folder_problem as joint_folder_problem
     from isthmus.data.recipes import Recipe as Recipe
     from isthmus.data.tasks import Classification as Classification
     from isthmus.data.tasks import Labels as Labels
@@ -64,6 +65,7 @@ _PLACES = {
     "dataset_problem": "data.readers.datasets",
     "fit": "experiments",
     "folder_problem": "data.readers.folders",
+    "joint_folder_problem": "data.readers.joint_folders",
     "load": "evaluation.models:load_model",
     "load_dense": "evaluation.dense_models:load_dense_model",
     "load_problem": "data.benchmarks",

@@ -133,7 +133,10 @@ def test_mistakes_with_images_of_ones_own(refuse: Callable[..., str], arguments:
         (("nosuch",), "isthmus: Unknown command `nosuch`. `isthmus --help` lists them."),
         (("comparre",), "did you mean `compare`?"),
         (("--seeds", "3"), "Unknown command `--seeds`"),
-        (("compare", "digits-phto"), "did you mean `digits-photo` or `digits-others`? `isthmus problems` lists"),
+        (
+            ("compare", "digits-phto"),
+            "did you mean `digits-photo` or `digits-looks` or `digits-others`?",
+        ),
         (("compare", "office31"), "needs a variant, such as `office31:amazon-dslr`"),
         (("compare", "digits-photo:exam"), "has no variants"),
         (("compare", "digits-photo", "more"), "Unknown argument `more`"),

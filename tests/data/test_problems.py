@@ -41,6 +41,32 @@ def test_the_setting_follows_from_the_labels(tasks: tuple[Classification | None,
     assert problem(*tasks).setting is setting
 
 
+def with_exams(*tasks: Classification, exams: tuple[Classification, ...], names: str = "pqr") -> Problem:
+    domains = tuple(Domain(name, SIX, Labels(task, torch.arange(6) % 2)) for name, task in zip(names, tasks))
+    measured = tuple(Exam("exam", SIX, Labels(task, torch.arange(6) % 2)) for task in exams)
+    return Problem("problem", domains, VectorInput(8), "mlp", exams=measured)
+
+
+def test_an_exam_for_each_domain_makes_a_joint_problem() -> None:
+    found = with_exams(AB, XY, exams=(AB, XY))
+    assert found.setting is Setting.JOINT
+    assert found.outputs == (AB, XY)
+    assert found.measured == tuple(zip(found.domains, found.exams))
+    assert [(domain.name, exam) for domain, exam in problem(AB, AB).measured] == [("0", None), ("1", None)]
+    assert [(domain.name, exam) for domain, exam in problem(AB, XY).measured] == [("1", None)]
+
+
+def test_exams_that_are_not_the_domains_are_refused() -> None:
+    with pytest.raises(DataError, match=r"each of 3 domains, in order, but got 2"):
+        with_exams(AB, XY, AB, exams=(AB, XY))
+    with pytest.raises(DataError, match=r"exam of `q` to have the domain's own classes, but `exam` has a, b"):
+        with_exams(AB, XY, exams=(AB, AB))
+    with pytest.raises(DataError, match=r"different names.*but got p, p"):
+        with_exams(AB, XY, exams=(AB, XY), names="pp")
+    with pytest.raises(DataError, match=r"`exam` or `exams`, but got both"):
+        replace(with_exams(AB, XY, exams=(AB, XY)), exam=Exam("e", SIX, Labels(AB, torch.arange(6) % 2)))
+
+
 @pytest.mark.parametrize("tasks", [(AB,), (None, AB), (None, None), (AB, None, None), (AB, AB, None)])
 def test_other_labels_are_no_setting(tasks: tuple[Classification | None, ...]) -> None:
     with pytest.raises(SettingError, match=r"none of the settings.*Give a labelled source"):

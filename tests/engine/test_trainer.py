@@ -126,6 +126,40 @@ def test_groups_of_a_simultaneous_update_descend_their_own_losses() -> None:
     torch.testing.assert_close(method.backbone.layers[0].weight, start[2] - 0.1 * 3)  # type: ignore[union-attr]
 
 
+def test_stages_of_the_backbone_learn_at_their_own_rates() -> None:
+    """One step of plain SGD on the sum of all weights moves each by its rate."""
+    recipe = Recipe(optimizer="sgd", lr=0.1, momentum=0.0, weight_decay=0.0, stage_lr_decay=0.5, schedule="constant")
+    backbone = build_backbone("mlp:layers=3,hidden=4", (8,), frozen_stages=1)
+    method = build_method("source_only", backbone, 2)
+    before = {name: value.clone() for name, value in method.named_parameters()}
+    stepper = Stepper(method, (), recipe, fabric())
+    stepper.schedule(0.0)
+    total = torch.stack([parameter.sum() for parameter in method.parameters()]).sum()
+    stepper.step(Update(total, on=("backbone", "head")))
+    rates = {"backbone.layers.0": 0.0, "backbone.layers.3": 0.05, "backbone.layers.6": 0.1, "head": 0.1}
+    after = dict(method.named_parameters())
+    for name, rate in rates.items():
+        torch.testing.assert_close(after[f"{name}.weight"], before[f"{name}.weight"] - rate)
+
+
+def test_what_follows_a_step_sees_new_weights_and_how_far_they_go() -> None:
+    recipe = Recipe(optimizer="sgd", lr=0.1, momentum=0.9, weight_decay=0.0)
+    method = build_method("source_only", build_backbone("mlp:hidden=4", (8,)), 2)
+    stepper = Stepper(method, (), recipe, fabric())
+    weight, seen = method.head.weight, []
+    before = weight.detach().clone()
+
+    def then(reach: float) -> None:
+        seen.append((reach, weight.detach().clone()))
+
+    stepper.schedule(0.0)
+    stepper.step(Update(weight.sum(), on=("head",), then=then))
+    ((reach, after),) = seen
+    assert reach == pytest.approx(0.1 / (1 - 0.9))
+    assert torch.equal(after, weight)
+    assert (after < before).all()
+
+
 def test_the_same_seed_gives_the_same_bits(method_name: str) -> None:
     problem = problem_for(method_name)
     if problem.setting is not Setting.ASSISTED:

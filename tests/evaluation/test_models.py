@@ -43,6 +43,7 @@ def trained(method: str, backbone: str, input: Input) -> Model:
     outputs = {
         "unsupervised": (len(CLASSES),),
         "inductive": (Classification(("other", "classes")), Classification(CLASSES)),
+        "joint": (Classification(CLASSES), Classification(("other", "classes"))),
     }[method_entry(method).setting]
     network = build_method(method, build_backbone(backbone, input.shape), *outputs).predictor()
     network.train()

@@ -48,8 +48,8 @@ def test_the_file_has_these_keys(content: dict[str, Any]) -> None:
         "setting": "unsupervised",
         "classes": ["top", "middle", "bottom"],
         "domains": [
-            {"name": "plain", "samples": 24, "labelled": True},
-            {"name": "inverted", "samples": 24, "labelled": False},
+            {"name": "plain", "samples": 24, "labelled": True, "classes": ["top", "middle", "bottom"], "tasks": []},
+            {"name": "inverted", "samples": 24, "labelled": False, "classes": [], "tasks": []},
         ],
         "exam": {"name": "inverted", "samples": 24, "transductive": True},
         "backbone": "digits:dropout=0",
@@ -64,6 +64,7 @@ def test_runs_have_these_keys_and_types(content: dict[str, Any]) -> None:
         "seed": int,
         "metric": str,
         "higher_is_better": bool,
+        "unit": str,
         "scores": dict,
         "selected_by": str,
         "selected_epoch": int,

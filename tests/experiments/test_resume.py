@@ -29,12 +29,17 @@ def result(folder: Path) -> dict[str, Any]:
     return {key: value for key, value in content.items() if key not in TIMES}
 
 
-@pytest.mark.parametrize(
-    "file", ["last/model.safetensors", "selected/model.safetensors", "history.json", "metrics.csv"]
-)
-def test_files_are_identical(folder: Path, method_name: str, file: str) -> None:
-    killed, whole = (folder / f"{method_name}-{kind}" / file for kind in ("killed", "whole"))
-    assert killed.read_bytes() == whole.read_bytes()
+def kept(folder: Path) -> dict[str, bytes]:
+    """What must not depend on how a run came to its end: models, histories and findings."""
+    patterns = ("last/**/*.safetensors", "selected/**/*.safetensors", "history.json", "metrics.csv", "findings.npz")
+    return {str(path.relative_to(folder)): path.read_bytes() for name in patterns for path in folder.glob(name)}
+
+
+def test_files_are_identical(folder: Path, method_name: str) -> None:
+    killed, whole = (kept(folder / f"{method_name}-{kind}") for kind in ("killed", "whole"))
+    assert len(whole) >= 4
+    assert killed.keys() == whole.keys()
+    assert [name for name in whole if killed[name] != whole[name]] == []
 
 
 def test_results_are_equal(folder: Path, method_name: str) -> None:

@@ -9,13 +9,13 @@ from typing import Any, NamedTuple
 import pytest
 import torch
 from lightning.fabric import Fabric
-from small_problems import one_batch, problem_for
+from small_problems import one_batch, problem_for, some_batches
 from torch import Tensor
 
-from isthmus.data.batches import DomainBatch, Layout
+from isthmus.data.batches import DomainBatch, JointBatch, Layout
 from isthmus.data.loaders import look
 from isthmus.data.pixelwise import PixelLabels
-from isthmus.data.problems import Problem
+from isthmus.data.problems import Exam, Problem
 from isthmus.data.recipes import Recipe
 from isthmus.data.tasks import Labels, Setting
 from isthmus.engine.stepping import Stepper
@@ -83,7 +83,9 @@ def test_every_parameter_is_trained_by_some_update(method_name: str) -> None:
     """Or its group is frozen in every stage: a copy that only follows another network."""
     method = build(method_name)
     never = set.intersection(*(set(stage.frozen) for stage in method.stages()))
-    trained = {name for update in updates(method, one_batch(method_name)) for name in update.groups}
+    trained = {
+        name for batch in some_batches(method_name) for update in updates(method, batch) for name in update.groups
+    }
     owners = {id(p): name for name, group in method.groups().items() for p in group.parameters()}
     assert {owners[id(p)] for p in method.parameters()} - never <= trained
     assert never <= set(method.groups())
@@ -116,6 +118,8 @@ def test_engine_step_equals_a_hand_written_loop(method_name: str, batch_norm: st
         with torch.no_grad():
             for parameter, gradient in steps.items():
                 parameter -= rates[owners[parameter]] * gradient
+            if update.then is not None:
+                update.then(0.1)
 
     for (name, got), (_, expected) in zip(engine.state_dict().items(), by_hand.state_dict().items()):
         torch.testing.assert_close(got, expected, rtol=1e-8, atol=1e-10, msg=lambda m, name=name: f"{name}: {m}")
@@ -125,7 +129,8 @@ def test_predictor_gives_the_result_of_the_first_classifier(method_name: str) ->
     method = build(method_name).eval()
     if method.setting is Setting.ASSISTED:
         pytest.skip("without classifiers")
-    images = one_batch(method_name).target.images
+    batch = one_batch(method_name)
+    images = batch.samples.images if isinstance(batch, JointBatch) else batch.target.images
     first = next(iter(method.classifiers().values()))
     torch.testing.assert_close(method.predictor()(images), first(method.features(images)))
 
@@ -134,11 +139,14 @@ def with_wrong_labels(problem: Problem) -> Problem:
     """Other labels wherever no training but an oracle's may see them."""
     if problem.pixel_exam is not None:
         (main,) = problem.tasks.main
-        wrong = PixelLabels({main: problem.pixel_exam.pixels.values[main].flip(0)})
-        return replace(problem, pixel_exam=replace(problem.pixel_exam, pixels=wrong), oracle=wrong)
-    assert problem.exam is not None
-    labels = Labels(problem.task, problem.exam.labels.values.flip(0))
-    return replace(problem, exam=replace(problem.exam, labels=labels))
+        flipped = PixelLabels({main: problem.pixel_exam.pixels.values[main].flip(0)})
+        return replace(problem, pixel_exam=replace(problem.pixel_exam, pixels=flipped), oracle=flipped)
+
+    def wrong(exam: Exam) -> Exam:
+        return replace(exam, labels=Labels(exam.labels.task, exam.labels.values.flip(0)))
+
+    assert problem.exam is not None or problem.exams
+    return replace(problem, exam=problem.exam and wrong(problem.exam), exams=tuple(map(wrong, problem.exams)))
 
 
 def test_unlabelled_batches_have_no_labels() -> None:

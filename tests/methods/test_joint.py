@@ -42,8 +42,9 @@ def train(method: SideBySide, epochs: range, total: int = 8) -> None:
         method.before_epoch(epoch, epoch / total, SURVEY)
         for domain in range(len(TASKS)):
             for seed in range(3):
-                for update in method.steps(batch(domain, seed), epoch / total):
-                    parameters = [p for name in update.groups for p in method.get_submodule(name).parameters()]
+                stage = next(stage for stage in method.stages() if epoch / total < stage.until)
+                for update in stage.steps(batch(domain, seed), epoch / total):
+                    parameters = [p for name in update.groups for p in method.groups()[name].parameters()]
                     (objective,) = update.objectives
                     for p, g in zip(parameters, torch.autograd.grad(objective.loss, parameters)):
                         p.data -= LR * g
@@ -62,7 +63,7 @@ def distances(method: SideBySide) -> list[float]:
 
 
 def test_networks_start_equal_with_heads_of_their_own() -> None:
-    method = JointIRLS(backbone(), TASKS)
+    method = JointIRLS(backbone(), *TASKS)
     assert set(method.groups()) == {"backbone", "head", "backbone_1", "head_1", "backbone_2", "head_2"}
     assert [network.head.out_features for network in method.predictors()] == [3, 4, 3]
     assert distances(method) == [0.0] * 3
@@ -72,10 +73,10 @@ def test_networks_start_equal_with_heads_of_their_own() -> None:
 @pytest.mark.parametrize("pull", ["proximal", "gradient"])
 def test_a_step_is_the_papers(pull: Any) -> None:
     """Against a step written out with the pairs of section 4.2.3, from networks that have already come apart."""
-    method = JointIRLS(backbone(), TASKS, trade_off=0.3, pull=pull)
+    method = JointIRLS(backbone(), *TASKS, trade_off=0.3, pull=pull)
     train(method, range(2))
     random = torch.Generator().manual_seed(0)
-    method.weights.copy_(torch.rand(method.weights.shape, generator=random).to(method.weights))
+    method.weightings = torch.rand(method.weights.shape, generator=random)[None].double()
     method.turn = None
 
     layers = [linear_layers(method, place) for place in range(3)]  # blocks (0, 1) and (1, 2)
@@ -109,7 +110,7 @@ def test_a_step_is_the_papers(pull: Any) -> None:
 
 
 def test_weights_are_one_until_scales_are_set_and_stay_once_settled() -> None:
-    method = JointIRLS(backbone(), TASKS, trade_off=0.1, initial_share=0.25, sweeps=2)
+    method = JointIRLS(backbone(), *TASKS, trade_off=0.1, initial_share=0.25, sweeps=2)
     ones = method.weights.clone()
     train(method, range(2))
     assert torch.equal(method.weights, ones)
@@ -133,11 +134,11 @@ def test_weights_are_one_until_scales_are_set_and_stay_once_settled() -> None:
 
 
 def test_a_run_taken_up_again_ends_with_the_same_bits() -> None:
-    whole = JointIRLS(backbone(), TASKS, trade_off=0.5).float()
+    whole = JointIRLS(backbone(), *TASKS, trade_off=0.5).float()
     train(whole, range(8))
-    half = JointIRLS(backbone(), TASKS, trade_off=0.5).float()
+    half = JointIRLS(backbone(), *TASKS, trade_off=0.5).float()
     train(half, range(5))
-    resumed = JointIRLS(backbone(), TASKS, trade_off=0.5).float()
+    resumed = JointIRLS(backbone(), *TASKS, trade_off=0.5).float()
     resumed.load_state_dict(half.state_dict())
     train(resumed, range(5, 8))
     assert not torch.equal(whole.weights, half.weights)
@@ -145,8 +146,8 @@ def test_a_run_taken_up_again_ends_with_the_same_bits() -> None:
 
 
 def test_without_weighting_all_weights_stay_one() -> None:
-    method = JointIRLS(backbone(), TASKS, weighting="none", trade_off=100.0)
-    alone = HardSharing(backbone(), TASKS, shared=0)
+    method = JointIRLS(backbone(), *TASKS, weighting="none", trade_off=100.0)
+    alone = HardSharing(backbone(), *TASKS, shared=0)
     train(method, range(4))
     train(alone, range(4))
     assert torch.equal(method.weights, method.layers.unit_weights())
@@ -155,7 +156,7 @@ def test_without_weighting_all_weights_stay_one() -> None:
 
 @pytest.mark.parametrize(("shared", "common"), [(0.0, 0), (0.25, 1), (0.5, 2), (1.0, 3)])
 def test_the_first_layers_are_shared(shared: float, common: int) -> None:
-    method = HardSharing(backbone(), TASKS, shared=shared)
+    method = HardSharing(backbone(), *TASKS, shared=shared)
     train(method, range(1))
     apart = distances(method)
     assert apart[:common] == [0.0] * common
@@ -165,7 +166,7 @@ def test_the_first_layers_are_shared(shared: float, common: int) -> None:
 def test_statistics_are_each_domains_own() -> None:
     torch.manual_seed(0)
     digits = DigitsBackbone()
-    method = HardSharing(digits, TASKS, shared=1.0)
+    method = HardSharing(digits, *TASKS, shared=1.0)
     ours, theirs = (dict(method.network(place)[0].named_parameters()) for place in (0, 2))
     assert all(ours[name] is theirs[name] for name in ours)
     buffers = [dict(method.network(place)[0].named_buffers()) for place in (0, 2)]
@@ -173,13 +174,13 @@ def test_statistics_are_each_domains_own() -> None:
 
 
 def test_finetuning_starts_from_what_all_learned_together() -> None:
-    method = PretrainFinetune(backbone(), TASKS, pretrain_share=0.5)
+    method = PretrainFinetune(backbone(), *TASKS, pretrain_share=0.5)
     start = [p.clone() for p in method.network(1)[0].parameters()]
     train(method, range(4))
     assert all(torch.equal(p, q) for p, q in zip(method.network(1)[0].parameters(), start))
     assert min(distances(method)) > 0
     assert all(network.backbone is method.backbone for network in method.predictors())
-    method.before_epoch(4, 0.5, SURVEY)
+    next(method.steps(batch(0), 0.0))
     assert distances(method) == [0.0] * 3
     train(method, range(4, 6))
     assert min(distances(method)) > 0
@@ -189,6 +190,48 @@ def test_finetuning_starts_from_what_all_learned_together() -> None:
 def test_what_does_not_fit_is_refused() -> None:
     for options in ({"initial_share": 1.5}, {"trade_off": -1.0}, {"weighting": "huber"}, {"sweeps": 0}):
         with pytest.raises(OptionError):
-            JointIRLS(backbone(), TASKS, **options)  # type: ignore[arg-type]
+            JointIRLS(backbone(), *TASKS, **options)  # type: ignore[arg-type]
     with pytest.raises(SettingError, match="domain 1 has none"):
-        next(JointIRLS(backbone(), TASKS).steps(JointBatch(1, Unlabelled(torch.zeros(2, 5))), 0.0))
+        next(JointIRLS(backbone(), *TASKS).steps(JointBatch(1, Unlabelled(torch.zeros(2, 5))), 0.0))
+
+
+def test_shared_layers_have_one_optimiser() -> None:
+    method = HardSharing(backbone(), *TASKS, shared=0.5)
+    groups = method.groups()
+    assert set(groups) == {"common", "backbone", "backbone_1", "backbone_2", "head", "head_1", "head_2"}
+    everything = [parameter for group in groups.values() for parameter in group.parameters()]
+    assert len(everything) == len(set(everything))
+    assert set(everything) == set(method.parameters())
+    assert set(HardSharing(backbone(), *TASKS, shared=1.0).groups()) == {"common", "head", "head_1", "head_2"}
+    (update,) = method.steps(batch(2), 0.0)
+    assert update.groups == ("common", "backbone_2", "head_2")
+
+
+def test_pretrained_backbones_and_their_depths_have_rates_of_their_own() -> None:
+    pretrained = backbone()
+    pretrained.pretrained = True
+    for method in (JointIRLS(pretrained, *TASKS), HardSharing(pretrained, *TASKS, shared=0.5)):
+        rates = method.learning_rates(1.0, 0.1)
+        assert rates == {name: 1.0 if name.startswith("head") else 0.1 for name in method.groups()}
+    method = JointIRLS(backbone(), *TASKS)
+    factors = method.stage_rates(0.5)
+    for network in method.backbones():
+        linear = [layer for layer in network.modules() if isinstance(layer, nn.Linear)]
+        assert [factors[layer.weight] for layer in linear] == [0.25, 0.5, 1.0]
+
+
+def test_findings_hold_the_whole_course() -> None:
+    method = JointIRLS(backbone(), *TASKS, trade_off=0.1, tolerance=0.0)
+    train(method, range(6))
+    found = method.findings()
+    weightings, at, course = (torch.as_tensor(found[name]) for name in ("weightings", "weighted_at", "consistency"))
+    assert at.tolist() == [4, 5]
+    assert torch.equal(weightings[0], method.layers.unit_weights())
+    assert torch.equal(weightings[-1], method.weights)
+    squared = method.layers.squared_distances()
+    s = method.scale[:, None, None].square()
+    cauchy = (s * (1 + squared / s).log())[:, [0, 0, 1], [1, 2, 2]].sum()
+    torch.testing.assert_close(course[-1], cauchy)
+    assert course.shape == (7,)
+    assert course[0] == 0
+    assert (found["layers"], torch.as_tensor(found["blocks"]).tolist()) == (method.layers.names, [[1, 1, 0], [0, 1, 1]])

@@ -34,6 +34,8 @@ class Folders:
         target: folder of images of the other domain; class folders of the source's names are used for measuring only,
             those of other names are classes to learn.
         exam: folder with a folder of images for each class, held out for measuring on the target.
+        domains: instead of these, two or more folders, each with a folder of images for each of its own classes: a
+            joint problem, for which a quarter of each class is held out for measuring.
         image_size: side of the network's input in pixels; by default chosen from the images.
         on_bad_image: what to do about an image that cannot be read.
     """
@@ -41,6 +43,7 @@ class Folders:
     source: Path | None = None
     target: Path | None = None
     exam: Path | None = None
+    domains: tuple[Path, ...] = ()
     image_size: int | None = None
     on_bad_image: Literal["fail", "skip"] = "fail"
 
@@ -51,11 +54,14 @@ class Folders:
     def setting(self) -> Setting:
         """The setting of their problem, by the names of the class folders; no image is read."""
         from isthmus.data.readers.folder_classes import folder_setting
+        from isthmus.data.tasks import Setting
 
-        return folder_setting(*self._domains())
+        return Setting.JOINT if self._joint() else folder_setting(*self._domains())
 
     def reason(self, setting: Setting) -> str:
         """What makes their problem one of this setting."""
+        if self._joint():
+            return "`--domains` makes a joint problem."
         own = setting.value == "inductive"
         classes = "class folders of other names than the source's" if own else "the source's class folders, or none"
         return f"`{self.target}` has {classes}."
@@ -63,14 +69,26 @@ class Folders:
     def problem(self, backbone: str | None) -> Problem:
         """The problem of these folders."""
         from isthmus.data.readers.folders import folder_problem
+        from isthmus.data.readers.joint_folders import joint_folder_problem
 
-        return folder_problem(
-            *self._domains(),
-            self.exam,
-            backbone=backbone,
-            image_size=self.image_size,
-            on_bad_image=self.on_bad_image,
-        )
+        reading: dict[str, Any] = {
+            "backbone": backbone,
+            "image_size": self.image_size,
+            "on_bad_image": self.on_bad_image,
+        }
+        if self._joint():
+            return joint_folder_problem(self.domains, **reading)
+        return folder_problem(*self._domains(), self.exam, **reading)
+
+    def _joint(self) -> bool:
+        """Whether the domains have labels each."""
+        others = [name for name in ("source", "target", "exam") if getattr(self, name) is not None]
+        if self.domains and others:
+            raise OptionError(
+                f"Expected `--domains` alone, or `--source`, `--target` and `--exam`, but got `--domains` and "
+                f"{', '.join(f'`--{name}`' for name in others)}."
+            )
+        return bool(self.domains)
 
     def _domains(self) -> tuple[Path, Path]:
         if self.source is None or self.target is None:
@@ -318,7 +336,8 @@ def _problem(
         if name is not None:
             raise OptionError(
                 f"Expected a problem's name or flags for images of your own, but got both (`{name}`). "
-                f"`--source`, `--target`, `--exam`, `--image-size` and `--on-bad-image` are for your own images."
+                f"`--source`, `--target`, `--exam`, `--domains`, `--image-size` and `--on-bad-image` are for your own "
+                f"images."
             )
         setting = folders.setting()
         try:

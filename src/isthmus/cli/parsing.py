@@ -157,7 +157,7 @@ def _add(parser: Any, parameter: _Parameter) -> None:
     text = parameter.help if parameter.help.startswith("`") else parameter.help[:1].upper() + parameter.help[1:]
     options: dict[str, Any] = {"help": text.replace("`", "")}
     required = parameter.default is inspect.Parameter.empty
-    several = get_origin(parameter.type) is list
+    several = get_origin(parameter.type) in (list, tuple)
     if parameter.type is bool and parameter.default is False:
         options["action"] = "store_true"
     else:

@@ -18,8 +18,6 @@ from isthmus.evaluation.metrics import accuracy, class_accuracies
 from isthmus.evaluation.models import DESCRIPTION, Model, load_model
 from isthmus.experiments.job import LAST, SELECTED
 
-PARTS = (LAST, SELECTED)
-
 
 def open_model(folder: Path) -> Model:
     """The model in `folder`, or the last epoch's model of the run in it.
@@ -30,10 +28,11 @@ def open_model(folder: Path) -> Model:
     for place in (folder, folder / LAST):
         if (place / DESCRIPTION).is_file():
             return load_model(place)
-        if domains := sorted(child.parent for child in place.glob(f"*/{DESCRIPTION}") if child.parent.name not in PARTS):
+        models = sorted(description.parent for description in place.glob(f"*/{DESCRIPTION}"))
+        if domains := [str(model) for model in models if model.name not in (LAST, SELECTED)]:
             raise ModelFileError(
                 f"Expected the folder of one model, but {place} holds one for each of {len(domains)} domains. "
-                f"Give one of them: {', '.join(str(domain) for domain in domains)}."
+                f"Give one of them: {', '.join(domains)}."
             )
     found = sorted(place.parent for place in folder.glob(f"runs/*/{LAST}"))
     hint = f" The runs of the comparison there are in folders of their own, such as {found[0]}." if found else ""
@@ -120,7 +119,8 @@ def _exam_of(name: str | None, model: Model, data_root: Path | None) -> Exam:
     own_exams = [exam for exam in exams if len(exams) == 1 or exam.name == domain]
     if not own_exams:
         raise DataError(
-            f"Problem `{name}` measures several domains, but none is the model's. Give labelled images with `--exam DIR`."
+            f"Problem `{name}` measures several domains, but none is the model's. "
+            f"Give labelled images with `--exam DIR`."
         )
     if own_exams[0].labels.task.classes != model.classes or problem.input.shape != model.input.shape:
         raise DataError(f"The model was not trained for problem `{name}`: its classes or its input differ.")

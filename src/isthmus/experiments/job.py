@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -149,9 +149,8 @@ class Job:
                     continue
                 task = domain.labels.task if domain.labels else self.problem.task
                 about = config | ({"domain": domain.name} if several else {})
-                model = Model(
-                    cast("Classifier", network), self.problem.backbone, task.classes, self.problem.input, about
-                )
+                network = cast("Classifier", network)
+                model = Model(network, self.problem.backbone, task.classes, self.problem.input, about)
                 model.save(self.folder / part / slug(domain.name) if several else self.folder / part)
 
     def _write_dense_model(self, network: DenseNetwork, config: dict[str, Any], part: str) -> None:
@@ -161,11 +160,14 @@ class Job:
         DenseModel(network, problem.backbone, tasks, problem.input, config).save(self.folder / part)
 
 
-def _write_arrays(path: Path, tensors: dict[str, Tensor]) -> None:
+def _write_arrays(path: Path, findings: Mapping[str, Tensor | Sequence[str]]) -> None:
     import numpy as np
 
+    arrays = {
+        name: value.cpu().numpy() if isinstance(value, Tensor) else np.array(value) for name, value in findings.items()
+    }
     with path.open("wb") as file:
-        np.savez_compressed(file, allow_pickle=False, **{name: value.cpu().numpy() for name, value in tensors.items()})
+        np.savez_compressed(file, allow_pickle=False, **arrays)
 
 
 def backbone_for(problem: Problem) -> Backbone | Pyramid:

@@ -44,7 +44,16 @@ class Categories:
     @cached_property
     def norms(self) -> Float[Tensor, "classes most"]:
         """Squared norm of each sample."""
-        return torch.linalg.vector_norm(self.samples, dim=-1).square()
+        norms: Tensor = torch.linalg.vector_norm(self.samples, dim=-1)
+        return norms.square()
+
+    @cached_property
+    def neighbours(self) -> Float[Tensor, "classes half"]:
+        """Squared distance of a category's first sample to its second, of its third to its fourth, and so on."""
+        used = self.samples.shape[1] // 2 * 2
+        # One by one, because differences of all at once take half as much memory as the samples.
+        apart = [torch.linalg.vector_norm(x[0:used:2] - x[1:used:2], dim=-1) for x in self.samples]
+        return torch.stack(apart).square()
 
     @cached_property
     def distances(self) -> Float[Tensor, "classes pairs"]:

@@ -68,7 +68,7 @@ def category_costs(
             [5.]])
     """
     data = features_s, labels_s, features_t, labels_t
-    if metric in ("mkmmd", "mkmmd_quadratic"):
+    if metric == "mkmmd" or metric == "mkmmd_quadratic":
         costs = category_mmd(
             *data,
             classes_s=classes_s,

@@ -81,7 +81,7 @@ def category_mmd(
         return (beta * statistics).sum(dim=-1)
 
     def pair_numbers(n: int, m: int) -> int:
-        return min(n, m) * (kernels + 8) + 2**kernels * kernels**2 + (0 if linear else 3 * max(n, m) ** 2)
+        return min(n, m) * (kernels + 8) + (kernels**2 << kernels) + (0 if linear else 3 * max(n, m) ** 2)
 
     return all_pairs(
         of_block,
@@ -126,14 +126,12 @@ def _linear(
     used = min(source.samples.shape[1], target.samples.shape[1]) // 2 * 2
     odd, even = slice(0, used, 2), slice(1, used, 2)
 
-    def within(one: Categories) -> Tensor:
-        return torch.linalg.vector_norm(one.samples[:, odd] - one.samples[:, even], dim=-1).square().mT
-
     def across(first: slice, second: slice) -> Tensor:
         products = product(source.samples[:, first].transpose(0, 1), target.samples[:, second].permute(1, 2, 0))
         return source.norms[:, first].mT[:, :, None] + target.norms[:, second].mT[:, None] - 2 * products
 
-    distances = [within(source)[:, :, None], within(target)[:, None], across(odd, even), across(even, odd)]
+    within_s, within_t = (x.neighbours[:, : used // 2].mT for x in (source, target))
+    distances = [within_s[:, :, None], within_t[:, None], across(odd, even), across(even, odd)]
     ladders = zip(*(_ladder(each / scales, kernels) for each in distances))
     terms = torch.stack([ss + tt - st - ts for ss, tt, st, ts in ladders], dim=-1)
     quadruples = torch.minimum(source.counts[:, None], target.counts) // 2
@@ -142,7 +140,8 @@ def _linear(
     number = quadruples[..., None].to(terms.dtype)
     means = terms.sum(dim=-1) / number
     deviations = (terms - means[..., None]) * used_of_pair.permute(1, 2, 0)[:, :, None]
-    return means, product(deviations, deviations.mT) / (number[..., None] - 1).clamp(min=1)
+    covariance: Tensor = product(deviations, deviations.mT) / (number[..., None] - 1).clamp(min=1)
+    return means, covariance
 
 
 def _quadratic(

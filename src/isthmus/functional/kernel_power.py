@@ -38,12 +38,12 @@ def kernel_weights(
     tensor([0.7500, 0.2500, 0.0000])
     """
     kernels = statistics.shape[-1]
-    options = {"dtype": statistics.dtype, "device": statistics.device}
+    identity = torch.eye(kernels, dtype=statistics.dtype, device=statistics.device)
     places = torch.arange(kernels, device=statistics.device)
     sets = (torch.arange(1, 2**kernels, device=statistics.device)[:, None] >> places & 1).bool()
     # Kernels outside a set stand apart, in equations β_u = 0.
-    ridged = (covariance + ridge * torch.eye(kernels, **options)).unsqueeze(-3)
-    quadratic = torch.where(sets[:, :, None] & sets[:, None], ridged, torch.diag_embed((~sets).to(**options)))
+    ridged = (covariance + ridge * identity).unsqueeze(-3)
+    quadratic = torch.where(sets[:, :, None] & sets[:, None], ridged, torch.diag_embed((~sets).to(statistics.dtype)))
     d = torch.where(sets, statistics.unsqueeze(-2), 0.0)
     solutions = torch.linalg.solve_ex(quadratic, d[..., None]).result.squeeze(-1)
     power = torch.where((solutions >= 0).all(dim=-1), (solutions * d).sum(dim=-1), 0.0)

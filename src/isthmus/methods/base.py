@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar, Generic, Protocol, TypeVar, Union
 
@@ -172,7 +172,7 @@ class Method(nn.Module, ABC, Generic[BatchT]):
         """
         return
 
-    def findings(self) -> dict[str, Tensor]:
+    def findings(self) -> Mapping[str, Tensor | Sequence[str]]:
         """What training found besides a classifier, for the report, by name: nothing, by default."""
         return {}
 

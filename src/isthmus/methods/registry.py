@@ -42,6 +42,7 @@ class MethodEntry:
 _DEFAULTS = {
     "unsupervised": ("source_only", "dann", "symnets"),
     "inductive": ("finetune_target", "joint_finetune", "jtln"),
+    "joint": ("isolated", "share_all", "joint_irls"),
     "assisted": ("baseline", "mtl_both", "headfreeze"),
 }
 _ENTRIES: dict[str, MethodEntry] = {}
@@ -188,6 +189,18 @@ for _name, _path, _summary in (
     ("jtln", "jtln:JTLN", "joint fine-tuning, the two classifiers tied by optimal transport"),
 ):
     _built_in("inductive", _name, f"inductive.{_path}", _summary, _LU)
+
+_JOINT = "Zhang et al., 2019"
+for _name, _path, _summary, _source in (
+    ("isolated", "baselines:isolated", "each domain alone: what every method must beat", _JOINT),
+    ("l2_reg", "baselines:l2_reg", "all layers of all domains drawn together alike", _JOINT),
+    ("l2_reg_25", "baselines:l2_reg_25", "the first 25 % of the layers shared", _JOINT),
+    ("l2_reg_50", "baselines:l2_reg_50", "the first 50 % of the layers shared", _JOINT),
+    ("share_all", "baselines:share_all", "one network for all, a classifier for each", _JOINT),
+    ("pretrain_finetune", "pretrain_finetune:PretrainFinetune", "one network for all, then each alone", _JOINT),
+    ("joint_irls", "joint_irls:JointIRLS", "which layers to share between whom, found by a robust norm", _JOINT),
+):
+    _built_in("joint", _name, f"joint.{_path}", _summary, _source)
 
 _LI = "Li et al., task-assisted domain adaptation"
 for _name, _path, _summary in (

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -31,6 +32,7 @@ from isthmus.report.results import (
     read_results,
     read_views,
 )
+from isthmus.report.sharing import Sharing, course_plot, network_plot, weights_plot
 from isthmus.report.tables import baseline_of, caption, cells, headings, score_rows
 from isthmus.report.units import factor, spelt
 from isthmus.report.verdict import verdict
@@ -73,6 +75,18 @@ class Categories:
     method: str
     plot: str
     nearest: list[tuple[str, list[tuple[str, float]]]]
+
+
+@dataclass(frozen=True)
+class SharedLayers:
+    """Which layers the domains share: the graphs, the weights by weighting, and the course of training, drawn."""
+
+    method: str
+    summary: str
+    layers: Sequence[str]
+    networks: str
+    weights: str
+    course: str
 
 
 def write_report(folder: Path) -> Path:
@@ -146,6 +160,7 @@ def _render(folder: Path, results: Results) -> str:
     return environment.get_template("report.html.jinja").render(
         results=results,
         problem=problem,
+        classes=_classes(problem),
         verdict=verdict(results),
         findings=findings(results["runs"]),
         headings=headings(results),
@@ -156,6 +171,7 @@ def _render(folder: Path, results: Results) -> str:
         losses=_data(loss_curves(histories)),
         embeddings=_embeddings(shown, problem),
         categories=_categories(folder, groups, problem),
+        sharing=_sharing(folder, results, groups),
         samples={method: found for method, found in samples.items() if found},
         metrics=[heading(name) for name in metric_names(results)],
         metric_rows=metric_rows(results),
@@ -165,6 +181,15 @@ def _render(folder: Path, results: Results) -> str:
         domain_colours=(SOURCE, TARGET),
         class_colour=class_colour,
     )
+
+
+def _classes(problem: ProblemRecord) -> dict[str, list[str]]:
+    """The classes, of each domain where several are measured; none of pixel-wise tasks."""
+    if problem["setting"] == "assisted":
+        return {}
+    if problem["setting"] != "joint":
+        return {"Classes": problem["classes"]}
+    return {f"Classes of {domain['name']}": domain["classes"] for domain in problem["domains"]}
 
 
 def _shown_tasks(dense: dict[str, dict[str, NDArray[Any]]]) -> list[str]:
@@ -193,6 +218,19 @@ def _categories(folder: Path, groups: dict[str, list[RunRecord]], problem: Probl
         if costs is not None:
             names = problem["domains"][0]["classes"], problem["domains"][1]["classes"]
             found.append(Categories(method, _data(cost_plot(costs, *names)), nearest(costs, *names)))
+    return found
+
+
+def _sharing(folder: Path, results: Results, groups: dict[str, list[RunRecord]]) -> list[SharedLayers]:
+    """Which layers the domains share, of the methods that found that, of each method's first seed."""
+    domains = [domain["name"] for domain in results["problem"]["domains"]]
+    found = []
+    for method, runs in groups.items():
+        place = folder / runs[0]["folder"]
+        if sharing := Sharing.read(read_findings(place), domains):
+            course = course_plot(sharing, read_history(place), runs[0]["metric"])
+            plots = network_plot(sharing), weights_plot(sharing), course
+            found.append(SharedLayers(method, sharing.summary(), sharing.layers, *map(_data, plots)))
     return found
 
 

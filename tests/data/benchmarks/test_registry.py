@@ -42,6 +42,8 @@ def test_names_are_distinct_and_described() -> None:
         ("digits-others", Setting.INDUCTIVE),
         ("notmnist-mnist:5", Setting.INDUCTIVE),
         ("fgvc-aircraft:boeing", Setting.INDUCTIVE),
+        ("digits-looks", Setting.JOINT),
+        ("shapes-shifted", Setting.ASSISTED),
     ],
 )
 def test_settings_are_known_without_data(name: str, setting: Setting) -> None:
@@ -63,7 +65,7 @@ def test_every_problem_without_data_says_what_to_do(name: str, tmp_path: Path, m
 
     monkeypatch.setattr(download, "urlopen", refuse)
     monkeypatch.setattr("urllib.request.urlopen", refuse)  # torchvision's
-    if name in ("digits-photo", "digits-others"):  # come with scikit-learn
+    if name in ("digits-photo", "digits-others", "digits-looks", "shapes", "shapes-shifted"):  # need no files
         problem = load_problem(name, tmp_path)
         assert problem.name == name
         assert problem.setting is setting_of(name)

@@ -124,6 +124,10 @@ def _inductive(
     return name, ProblemEntry(name, "inductive", summary, source, loader, variants, placeholder)
 
 
+def _joint(name: str, path: str, summary: str, source: str) -> tuple[str, ProblemEntry]:
+    return name, ProblemEntry(name, "joint", summary, source, f"isthmus.data.benchmarks.{path}")
+
+
 _MCD = "Saito et al., CVPR 2018"
 _GONG = "Gong et al., CVPR 2012"
 _OFFICE_CALTECH = _pairs("amazon", "caltech", "dslr", "webcam")
@@ -211,6 +215,18 @@ _ENTRIES = dict(
             "Maji et al., 2013; Lu et al., 2017",
             ("boeing", "airbus"),
             "MANUFACTURER",
+        ),
+        _joint(
+            "digits-looks",
+            "joint_looks:digits_looks",
+            "handwritten digits in four looks, 6 labels each; needs no download",
+            "made of scikit-learn's data",
+        ),
+        _joint(
+            "joint-digits",
+            "joint_digits:joint_digits",
+            "MNIST, USPS, MNIST-M and notMNIST, 25 labels each, test sets",
+            "LeCun et al., 1998; Hull, 1994; Ganin et al., JMLR 2016; Bulatov, 2011",
         ),
         _assisted(
             "shapes",

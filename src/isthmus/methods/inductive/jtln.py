@@ -71,7 +71,7 @@ class JTLN(Method[InductiveBatch]):
         *,
         cost: str = "mkmmd",
         source_weight: float = 1.0,
-        transport_weight: float = 0.1,
+        transport_weight: float = 1.0,
         sharpness: float = 30.0,
         gamma: float = 10.0,
         start: float | None = None,
@@ -110,7 +110,7 @@ class JTLN(Method[InductiveBatch]):
         self.transports = progress >= self.start
 
     def findings(self) -> dict[str, Tensor]:
-        return {"category_costs": self.cost}
+        return {"category_costs": self.cost} if self.compared >= 0 else {}
 
     def steps(self, batch: InductiveBatch, progress: float) -> Iterator[Update]:
         features_s, features_t = self.backbone.both(batch.source.images, batch.target.images, follow_source=False)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import partial
 
 from torch import nn
 from torch.nn.functional import cross_entropy
@@ -30,7 +29,8 @@ class HardSharing(SideBySide):
     parameters of its own, in order of registration; a batch norm goes with the layer before it and is not counted.
     Running statistics are each domain's own. Domains take turns batch by batch.
 
-    Source: "Joint learning of neural networks via iterative reweighted least squares", section 5, the baselines.
+    Source: Zhang et al., "Joint learning of neural networks via iterative reweighted least squares", 2019, section 5,
+    the baselines.
 
     Args:
         backbone: copied for each domain.
@@ -44,31 +44,28 @@ class HardSharing(SideBySide):
         super().__init__(backbone, tasks)
         if not 0 <= shared <= 1:
             raise OptionError(f"Expected `shared` from 0 to 1, but got {shared}.")
-        self.common: set[nn.Parameter] = set()
+        common: list[nn.Parameter] = []
         for name in first_layers(self.backbone, shared):
             for parameter_name, parameter in self.backbone.get_submodule(name).named_parameters(recurse=False):
-                self.common.add(parameter)
+                common.append(parameter)
                 for other in self.backbones()[1:]:
                     setattr(other.get_submodule(name), parameter_name, parameter)
+        shared_ones = set(common)
+        parts = {COMMON: common}
+        for name, group in super().groups().items():
+            parts[name] = [parameter for parameter in group.parameters() if parameter not in shared_ones]
+        trained = {name: [p for p in parameters if p.requires_grad] for name, parameters in parts.items()}
+        self.parts: dict[str, nn.Module] = {name: nn.ParameterList(those) for name, those in trained.items() if those}
 
     def groups(self) -> dict[str, nn.Module]:
-        """What is shared is one group, with one optimiser; each domain's holds what is left of its network."""
-        parts = {COMMON: list(self.common_parameters())}
-        for name, group in super().groups().items():
-            parts[name] = [parameter for parameter in group.parameters() if parameter not in self.common]
-        trained = {name: [p for p in parameters if p.requires_grad] for name, parameters in parts.items()}
-        return {name: nn.ParameterList(parameters) for name, parameters in trained.items() if parameters}
-
-    def common_parameters(self) -> Iterator[nn.Parameter]:
-        """In order of registration."""
-        return (parameter for parameter in self.backbone.parameters() if parameter in self.common)
+        """What is shared is one group, with one optimiser; the others hold what is left of each domain's network."""
+        return self.parts
 
     def steps(self, batch: JointBatch, progress: float) -> Iterator[Update]:
         images, labels = images_and_labels(batch)
         backbone, head = self.network(batch.domain)
         task = cross_entropy(head(backbone(images)), labels)
-        groups = self.groups()
-        on = tuple(name for name in (COMMON, *self.group_names(batch.domain)) if name in groups)
+        on = tuple(name for name in (COMMON, *self.group_names(batch.domain)) if name in self.parts)
         yield Update(task, on=on, log={"task": task})
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Literal
+from typing import Any, Literal, get_args
 
 import torch
 from torch import Tensor
@@ -13,12 +13,15 @@ from isthmus.checks import at_least, one_of, positive
 from isthmus.data.batches import JointBatch
 from isthmus.data.tasks import Classification
 from isthmus.errors import OptionError
-from isthmus.functional.robust import Weighting, irls_weights, scales
+from isthmus.functional.robust import Norm, Weighting, consistency, irls_weights, scales
 from isthmus.methods.base import Survey, Update
 from isthmus.methods.side_by_side import SideBySide, images_and_labels
 from isthmus.nn.backbones.base import Backbone
 from isthmus.nn.matched_layers import MatchedLayers
 from isthmus.nn.pull import Pull
+
+PullForm = Literal["proximal", "gradient"]
+"""A step of its own after each step on the task, or a part of the loss."""
 
 
 class JointIRLS(SideBySide):
@@ -46,24 +49,29 @@ class JointIRLS(SideBySide):
         pull: `proximal`, or as part of the loss by its `gradient`.
         batch_norm: draw scale and shift of batch norms together too.
         ends: let first and last layer stand in two blocks, as all others do.
+
+    Attributes:
+        weightings: the weights of every weighting so far, (weightings, blocks, domains, domains).
+        weighted_at: the number of finished epochs at each.
+        scale: $\sigma$ of each block; 0 before the first weighting.
+        consistency: the term that $\lambda$ multiplies, with the norm in force, before each epoch so far.
     """
 
-    weights: Tensor
+    weightings: Tensor
+    weighted_at: Tensor
     scale: Tensor
-    started: Tensor
-    settled: Tensor
+    consistency: Tensor
 
     def __init__(
         self,
         backbone: Backbone,
-        tasks: Sequence[Classification],
-        *,
-        trade_off: float = 10.0,
+        *tasks: Classification,
+        trade_off: float = 0.1,
         weighting: Literal["paper", "geman_mcclure", "none"] = "paper",
-        initial_share: float = 0.25,
+        initial_share: float = 0.5,
         sweeps: int = 1,
         tolerance: float = 1e-2,
-        pull: Literal["proximal", "gradient"] = "proximal",
+        pull: PullForm = "proximal",
         batch_norm: bool = False,
         ends: bool = False,
     ) -> None:
@@ -74,36 +82,43 @@ class JointIRLS(SideBySide):
         if initial_share > 1:
             raise OptionError(f"Expected `initial_share` of at most 1, but got {initial_share}.")
         one_of(("paper", "geman_mcclure", "none"), weighting=weighting)
-        one_of(("proximal", "gradient"), pull=pull)
+        one_of(get_args(PullForm), pull=pull)
         self.trade_off = trade_off
         self.weighting: Weighting | None = None if weighting == "none" else weighting
         self.initial_share = initial_share
         self.sweeps = sweeps
         self.tolerance = tolerance
         self.proximal = pull == "proximal"
-        backbones = [self.network(place)[0] for place in range(self.domains)]
-        self.layers = MatchedLayers(backbones, batch_norm=batch_norm, ends=ends)
-        weights = self.layers.unit_weights()
-        self.register_buffer("weights", weights)
-        self.register_buffer("scale", weights.new_zeros(len(weights)))
-        self.register_buffer("started", torch.tensor(-1))  # the epoch of the first weighting
-        self.register_buffer("settled", torch.tensor(False))
+        self.layers = MatchedLayers(self.backbones(), batch_norm=batch_norm, ends=ends)
+        unit = self.layers.unit_weights()
+        self.register_buffer("weightings", unit.new_zeros(0, *unit.shape))
+        self.register_buffer("weighted_at", torch.zeros(0, dtype=torch.long))
+        self.register_buffer("scale", unit.new_zeros(len(unit)))
+        self.register_buffer("consistency", unit.new_zeros(0))
         self.turn: tuple[int, Pull] | None = None
+
+    @property
+    def weights(self) -> Tensor:
+        """Those in force, (blocks, domains, domains)."""
+        return self.weightings[-1] if len(self.weightings) else self.layers.unit_weights()
+
+    @property
+    def settled(self) -> bool:
+        """Whether the last weighting changed no weight by more than the tolerance."""
+        if len(self.weightings) < 2:
+            return False
+        return bool((self.weightings[-1] - self.weightings[-2]).abs().max() <= self.tolerance)
 
     def before_epoch(self, epoch: int, progress: float, survey: Survey) -> None:
         self.turn = None
-        if self.weighting is None or progress < self.initial_share or self.settled:
-            return
-        if self.started < 0:
-            self.started.fill_(epoch)
-        elif (epoch - int(self.started)) % self.sweeps:
-            return
         squared = self.layers.squared_distances()
-        if self.started == epoch:
-            self.scale.copy_(scales(squared))
-        weights = irls_weights(squared, self.scale.to(squared), self.weighting)
-        self.settled.fill_(bool((weights - self.weights.to(weights)).abs().max() <= self.tolerance))
-        self.weights.copy_(weights)
+        if self.weighting is not None and progress >= self.initial_share and self._is_due(epoch):
+            if not len(self.weightings):
+                self.scale.copy_(scales(squared))
+            weights = irls_weights(squared, self.scale.to(squared), self.weighting)
+            self.weightings = torch.cat([self.weightings, weights[None].to(self.weightings)])
+            self.weighted_at = torch.cat([self.weighted_at, self.weighted_at.new_tensor([epoch])])
+        self.consistency = torch.cat([self.consistency, self._consistency(squared)[None]])
 
     def steps(self, batch: JointBatch, progress: float) -> Iterator[Update]:
         images, labels = images_and_labels(batch)
@@ -115,11 +130,36 @@ class JointIRLS(SideBySide):
         else:
             yield Update(task + pull.loss(), on=on, log=log)
 
-    def findings(self) -> dict[str, Tensor]:
-        return {"weights": self.weights, "scale": self.scale}
+    def findings(self) -> dict[str, Tensor | Sequence[str]]:
+        """Weights of every weighting, when they were set and for which blocks, and the consistency by epoch."""
+        last = self._consistency(self.layers.squared_distances())[None]
+        return {
+            "weightings": torch.cat([self.layers.unit_weights().to(self.weightings)[None], self.weightings]),
+            "weighted_at": self.weighted_at,
+            "consistency": torch.cat([self.consistency, last]),
+            "layers": self.layers.names,
+            "blocks": self.layers.standing,
+        }
+
+    def _is_due(self, epoch: int) -> bool:
+        if not len(self.weighted_at):
+            return True
+        return not self.settled and (epoch - int(self.weighted_at[0])) % self.sweeps == 0
+
+    def _consistency(self, squared: Tensor) -> Tensor:
+        """Of the norm in force: squared at first, then the one that the weights minimise."""
+        norms: dict[Weighting | None, Norm] = {"paper": "cauchy", "geman_mcclure": "geman_mcclure"}
+        norm = norms[self.weighting] if len(self.weightings) and self.weighting else "squared"
+        return consistency(squared, self.scale.to(squared), norm).to(self.consistency)
 
     def _pull(self, domain: int) -> Pull:
         """The others rest while a network has its turn: one pull serves until the next one's."""
         if self.turn is None or self.turn[0] != domain:
             self.turn = domain, self.layers.pull(domain, self.weights, self.trade_off)
         return self.turn[1]
+
+    def _load_from_state_dict(self, state_dict: dict[str, Tensor], prefix: str, *rest: Any) -> None:
+        for name in ("weightings", "weighted_at", "consistency"):  # they grow in training
+            if (kept := state_dict.get(prefix + name)) is not None:
+                setattr(self, name, getattr(self, name).new_zeros(kept.shape))
+        super()._load_from_state_dict(state_dict, prefix, *rest)

@@ -1,0 +1,69 @@
+"""Joint problems from folders of images, one folder a domain."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import combinations
+from pathlib import Path
+
+from isthmus.data.problems import Problem
+from isthmus.data.readers.folder_classes import check_class_folders
+from isthmus.data.readers.folder_images import read_folders
+from isthmus.data.readers.image_files import MEMORY_BUDGET, OnBadImage
+from isthmus.data.readers.image_folder import scan_folder
+from isthmus.data.recipes import Recipe
+from isthmus.errors import DataError
+
+
+def joint_folder_problem(
+    domains: Sequence[Path],
+    *,
+    backbone: str | None = None,
+    image_size: int | None = None,
+    on_bad_image: OnBadImage = "fail",
+    name: str | None = None,
+    memory_budget: int = MEMORY_BUDGET,
+) -> Problem:
+    """A joint problem from two or more folders, each with a folder of images for each of its own classes.
+
+    A quarter of each class is held out of training, the same for every seed, and is its domain's exam; a note says how
+    many images that is. A domain smaller than the usual batch makes the batch as small as itself.
+
+    Args:
+        domains: the folders.
+        backbone: name of the backbone; by the images' size if None, see `readers.defaults.default_input`.
+        image_size: pixels that the network sees; by the images' size if None.
+        on_bad_image: `fail` names the images that cannot be read, `skip` leaves them out and notes it.
+        name: of the problem; the folders' names if None.
+        memory_budget: bytes; where all images fit, they stay in memory.
+
+    Raises:
+        DataError: a single folder; one that is missing, has fewer than two class folders, a class with fewer than two
+            images, or images of another; or images that cannot be read.
+        OptionError: an option out of range.
+    """
+    if len(domains) < 2:
+        given = f"only `{domains[0]}`" if domains else "none"
+        raise DataError(f"Expected the folders of at least two domains, but got {given}. Add another.")
+    folders = [scan_folder(Path(root)) for root in domains]
+    for folder in folders:
+        check_class_folders(folder)
+    for one, other in combinations(folders, 2):
+        if shared := one.files() & other.files():
+            raise DataError(
+                f"Expected other images in `{other.root}` than in `{one.root}`, but got {len(shared)} files of both "
+                f"(first: `{min(shared)}`). Give folders that do not overlap."
+            )
+    images = read_folders(
+        folders, backbone=backbone, image_size=image_size, on_bad_image=on_bad_image, memory_budget=memory_budget
+    )
+    measured, learnt, notes = zip(*(images.parted(place) for place in range(len(folders))))
+    return Problem(
+        name=name or "-".join(images.names),
+        domains=tuple(part.domain(label) for part, label in zip(learnt, images.names)),
+        input=images.input,
+        backbone=images.backbone,
+        recipe=Recipe(batch_size=max(2, min(Recipe().batch_size, *(len(part.labels) for part in learnt)))),
+        exams=tuple(part.exam(label) for part, label in zip(measured, images.names)),
+        notes=(*images.notes, *notes),
+    )

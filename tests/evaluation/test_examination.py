@@ -1,0 +1,58 @@
+"""Examinations of joint problems: every domain by its own network, and their mean."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+import torch
+from sklearn.metrics import accuracy_score
+from small_problems import joint_problem
+from torch import Tensor, nn
+
+from isthmus.evaluation.examination import examine
+from isthmus.evaluation.inference import infer
+from isthmus.methods import build_method
+from isthmus.nn.backbones import build_backbone
+from isthmus.selection.scores import SCORES
+
+
+class Constant(nn.Module):
+    """Logits that do not depend on the features."""
+
+    def __init__(self, *logits: float) -> None:
+        super().__init__()
+        self.logits = torch.tensor(logits)
+
+    def forward(self, features: Tensor) -> Tensor:
+        return self.logits.expand(len(features), -1)
+
+
+def test_every_domain_is_measured_by_its_own_network() -> None:
+    problem = joint_problem()
+    torch.manual_seed(0)
+    method = build_method("isolated", build_backbone("digits", problem.input.shape), *problem.outputs)
+    found = examine(method, problem)
+    expected, scores = {}, []
+    for predictor, exam, domain in zip(method.predictors(), problem.exams, problem.domains):
+        logits = infer(predictor, exam.samples, problem.input).result
+        expected[exam.name] = float(accuracy_score(exam.labels.values, logits.argmax(dim=1)))
+        scores.append(infer(predictor, domain.samples, problem.input).result)
+    assert list(found.accuracy) == ["average", "plain", "upright", "inverted"]
+    assert found.accuracy == pytest.approx({"average": sum(expected.values()) / 3, **expected})
+    for name, score in SCORES.items():
+        assert found.scores[name] == pytest.approx(sum(float(score.compute(logits)) for logits in scores) / 3)
+    assert examine(method, replace(problem, exams=())).accuracy == {}
+
+
+def test_classes_that_are_never_predicted_have_their_domains_name() -> None:
+    problem = joint_problem()
+    method = build_method("isolated", build_backbone("digits", problem.input.shape), *problem.outputs)
+    method.head, method.head_1, method.head_2 = Constant(1, 0, 0), Constant(0, 1), Constant(0, 0, 1)
+    assert examine(method, problem).unpredicted == [
+        "middle of plain",
+        "bottom of plain",
+        "left of upright",
+        "top of inverted",
+        "middle of inverted",
+    ]

@@ -1,0 +1,187 @@
+"""JTLN: the joint objective with transport, when the categories are compared, and where their costs come from."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import ot
+import pytest
+import torch
+from lightning.fabric import Fabric
+from small_problems import RECIPE, one_batch, other_classes_problem
+from torch import nn
+
+from isthmus.data.batches import DomainBatch, Layout
+from isthmus.data.loaders import look
+from isthmus.engine.trainer import Trainer
+from isthmus.errors import DataError, OptionError
+from isthmus.methods.inductive.jtln import JTLN
+from isthmus.methods.registry import build_method
+from isthmus.nn.backbones import build_backbone
+
+PROBLEM = other_classes_problem()
+
+
+class Counted:
+    """A survey of the problem that counts how often each domain was looked at."""
+
+    def __init__(self) -> None:
+        self.looks: list[int] = []
+
+    def samples(self, domain: int) -> Iterator[DomainBatch]:
+        self.looks.append(domain)
+        return look(PROBLEM, domain, Layout(torch.device("cpu")))
+
+    def track(self, title: str, total: int) -> Callable[[int], None]:
+        return lambda done: None
+
+
+@pytest.fixture(autouse=True)
+def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ISTHMUS_CACHE", str(tmp_path / "cache"))
+
+
+def build(options: str = "") -> JTLN:
+    torch.manual_seed(0)
+    backbone = build_backbone(PROBLEM.backbone, PROBLEM.input.shape)
+    method = build_method(f"jtln:{options}" if options else "jtln", backbone, *PROBLEM.outputs)
+    assert isinstance(method, JTLN)
+    return method
+
+
+@pytest.mark.parametrize(("progress", "strength"), [(0.4, 0.0), (0.7, 2 / (1 + np.exp(-5)) - 1)])
+def test_the_loss_is_the_papers_objective(progress: float, strength: float) -> None:
+    """Recomputed with POT's Sinkhorn for every sample, from the method's own logits and costs."""
+    method = build("start=0.4,gamma=10,source_weight=0.5,transport_weight=0.3,sharpness=5")
+    method.before_epoch(3, 0.4, Counted())
+    batch = one_batch("jtln").to(Layout(torch.device("cpu"), torch.float64))
+    (update,) = method.double().train().steps(batch, progress)
+
+    features_s, features_t = method.backbone(batch.source.images), method.backbone(batch.target.images)
+    logits_s, logits_t = method.source_head(features_s), method.head(features_t)
+    p, q = method.source_head(features_t).softmax(1), logits_t.softmax(1)
+    costs = method.cost.double().numpy()
+    transport = 0.0
+    for first, second in zip(p.detach().numpy(), q.detach().numpy()):
+        plan = ot.sinkhorn(first, second, costs, reg=1 / 5, stopThr=1e-12, numItermax=10000)
+        transport += float((plan * costs).sum()) / len(p)
+    expected = (
+        nn.functional.nll_loss(logits_t.log_softmax(1), batch.target.labels)
+        + 0.5 * nn.functional.nll_loss(logits_s.log_softmax(1), batch.source.labels)
+        + 0.3 * strength * transport
+    )
+    assert update.objectives[0].loss.item() == pytest.approx(expected.item(), abs=1e-4)
+    assert update.log["transport"].item() == pytest.approx(transport, abs=1e-4)
+
+
+def test_transport_waits_for_features_unless_they_come_pretrained() -> None:
+    survey, method = Counted(), build()
+    assert method.start == 0.3
+    method.before_epoch(0, 0.0, survey)
+    assert survey.looks == []
+    (update,) = method.steps(one_batch("jtln"), 0.1)
+    assert "transport" not in update.log
+    method.before_epoch(1, 0.3, survey)
+    method.before_epoch(2, 0.6, survey)
+    assert survey.looks == [0, 1]
+    (update,) = method.train().steps(one_batch("jtln"), 0.6)
+    assert "transport" in update.log
+
+    backbone = build_backbone(PROBLEM.backbone, PROBLEM.input.shape)
+    backbone.pretrained = True
+    assert JTLN(backbone, *PROBLEM.outputs).start == 0  # type: ignore[arg-type]
+
+
+def test_costs_are_refreshed_from_the_present_features() -> None:
+    survey, method = Counted(), build("start=0,refresh=2")
+    found = []
+    for epoch in range(5):
+        method.before_epoch(epoch, epoch / 5, survey)
+        found.append(method.cost.clone())
+        with torch.no_grad():
+            for parameter in method.backbone.parameters():
+                parameter += 0.1 * torch.randn(parameter.shape, generator=torch.Generator().manual_seed(epoch))
+    assert survey.looks == [0, 1] * 3  # before epochs 0, 2 and 4
+    assert torch.equal(found[0], found[1])
+    assert not torch.equal(found[1], found[2])
+    assert all(costs.max() == 1 for costs in found)
+
+
+def test_costs_survive_a_checkpoint() -> None:
+    method, other, survey = build("start=0"), build("start=0"), Counted()
+    method.before_epoch(0, 0.0, survey)
+    other.load_state_dict(method.state_dict())
+    looks = len(survey.looks)
+    other.before_epoch(1, 0.5, survey)
+    assert len(survey.looks) == looks
+    assert torch.equal(other.findings()["category_costs"], method.cost)
+
+
+@pytest.mark.parametrize("metric", ["mkmmd", "mkmmd_quadratic", "ot", "euclidean", "cosine"])
+def test_classes_that_look_alike_are_close(metric: str) -> None:
+    """The target here shows the source's own images: each class is nearest to itself."""
+    survey, method = Counted(), build(f"start=0,cost={metric}")
+    survey.samples = lambda domain: look(PROBLEM, 0, Layout(torch.device("cpu")))  # type: ignore[method-assign]
+    method.cost.resize_(3, 3)
+    method.before_epoch(0, 0.0, survey)
+    assert method.cost.argmin(dim=0).tolist() == [0, 1, 2]
+
+
+def test_only_the_source_classifier_and_the_features_follow_a_detached_target() -> None:
+    for detach, reached in (("false", True), ("true", False)):
+        method = build(f"start=0,detach_target={detach}")
+        method.before_epoch(0, 0.0, Counted())
+        (update,) = method.train().steps(one_batch("jtln"), 0.9)
+        gradients = torch.autograd.grad(
+            update.log["transport"], [method.source_head.weight, method.head.weight], allow_unused=True
+        )
+        assert gradients[0] is not None
+        assert (gradients[1] is not None) == reached
+
+
+def test_a_table_of_costs(tmp_path: Path) -> None:
+    table = tmp_path / "costs.csv"
+    table.write_text(",right,left\nbottom,2,4\ntop,0,1\nmiddle,3,1\n")
+    method = build(f"cost={table}")
+    assert (method.start, method.transports) == (0.0, True)
+    torch.testing.assert_close(method.cost, torch.tensor([[1.0, 0.0], [1.0, 3.0], [4.0, 2.0]]) / 4)
+    survey = Counted()
+    method.before_epoch(0, 0.0, survey)
+    assert survey.looks == []
+
+
+def test_costs_of_names() -> None:
+    assert build("cost=text").cost.shape == (3, 2)
+
+
+@pytest.mark.parametrize(
+    ("options", "error"),
+    [
+        ("cost=mmkmd", "did you mean `mkmmd`"),
+        ("start=1", "`start` of at least 0 and below 1"),
+        ("sharpness=0", "positive `sharpness`"),
+        ("transport_weight=-1", "`transport_weight` of at least 0"),
+        ("refresh=-1", "`refresh` of at least 0"),
+    ],
+)
+def test_options_out_of_range_are_refused(options: str, error: str) -> None:
+    with pytest.raises(OptionError, match=error):
+        build(options)
+
+
+def test_a_table_that_is_not_there_is_refused() -> None:
+    with pytest.raises(DataError, match=r"nowhere\.csv"):
+        build("cost=nowhere.csv")
+
+
+def test_the_engine_lets_it_compare_once() -> None:
+    method = build("start=0.5")
+    costs = []
+    trainer = Trainer(method, PROBLEM, Fabric(accelerator="cpu", devices=1), seed=0)
+    trainer.run(lambda epoch, losses: costs.append((method.cost.clone(), "transport" in losses)))
+    assert [transported for _, transported in costs] == [False, False, True, True]
+    assert torch.equal(costs[0][0], torch.ones(3, 2))
+    assert torch.equal(costs[2][0], costs[3][0])
+    assert RECIPE.epochs == 4
