@@ -26,6 +26,15 @@ def method_name(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture
+def few_scenes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Makes the problem `shapes` so small that it is drawn in a moment."""
+    from isthmus.data.benchmarks import shapes
+
+    monkeypatch.setattr(shapes, "SPLITS", {"source": 8, "target": 8, "validation": 2, "exam": 3})
+    monkeypatch.setattr(shapes, "_rendered", shapes._rendered.__wrapped__)  # kept for the whole process otherwise
+
+
+@pytest.fixture
 def isthmus_command(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Command:
     """Runs a command in an empty folder; returns its exit code, standard output and standard error."""
     (tmp_path / "here").mkdir()

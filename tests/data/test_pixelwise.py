@@ -102,13 +102,7 @@ def test_colours_jitter_and_nothing_moves() -> None:
         assert image.shape == ramp.shape
 
 
-@pytest.fixture
-def few(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "SPLITS", {"source": 3, "target": 2, "validation": 2, "exam": 2})
-    monkeypatch.setattr(module, "_rendered", module._rendered.__wrapped__)
-
-
-@pytest.mark.usefixtures("few")
+@pytest.mark.usefixtures("few_scenes")
 def test_shapes_shows_the_target_without_main_labels() -> None:
     problem = load_problem("shapes")
     assert problem.setting is Setting.ASSISTED is setting_of("shapes")
@@ -119,10 +113,10 @@ def test_shapes_shows_the_target_without_main_labels() -> None:
     assert [task.name for task in target.tasks] == ["segmentation"]
     normals, segmentation = source.values.values()
     assert torch.equal(normals.isnan().any(dim=1), segmentation == 255), "the sky has no labels"
-    torch.testing.assert_close(normals.norm(dim=1).nan_to_num(nan=1.0), torch.ones(3, 64, 64))
+    torch.testing.assert_close(normals.norm(dim=1).nan_to_num(nan=1.0), torch.ones(8, 64, 64))
 
 
-@pytest.mark.usefixtures("few")
+@pytest.mark.usefixtures("few_scenes")
 def test_shapes_splits_share_no_scene_and_the_variants_differ_in_poses() -> None:
     equal, shifted = load_problem("shapes"), load_problem("shapes-shifted")
     validation = module.shapes(measured_on="validation")
@@ -139,7 +133,7 @@ def test_shapes_splits_share_no_scene_and_the_variants_differ_in_poses() -> None
     assert torch.equal(*same)
 
 
-@pytest.mark.usefixtures("few")
+@pytest.mark.usefixtures("few_scenes")
 def test_shapes_takes_any_tasks() -> None:
     problem = module.shapes(main=("normals", "depth"), anchors=("keypoints",))
     assert [task.name for task in problem.tasks.main] == ["normals", "depth"]

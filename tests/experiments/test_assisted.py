@@ -14,7 +14,6 @@ from PIL import Image
 from small_problems import Command, pixels_problem
 
 import isthmus
-from isthmus.data.benchmarks import shapes as module
 from isthmus.data.recipes import Recipe
 from isthmus.errors import OptionError, SettingError
 from isthmus.report.pixelwise import metric_rows
@@ -95,11 +94,8 @@ def test_predictions_are_written_as_numbers_and_pictures(
     assert "give a folder for them with `--out DIR`" in err
 
 
-def test_a_model_is_measured_on_the_exam(
-    isthmus_command: Command, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    monkeypatch.setattr(module, "SPLITS", {"source": 8, "target": 8, "validation": 2, "exam": 3})
-    monkeypatch.setattr(module, "_rendered", module._rendered.__wrapped__)
+@pytest.mark.usefixtures("few_scenes")
+def test_a_model_is_measured_on_the_exam(isthmus_command: Command, tmp_path: Path) -> None:
     quick = ("--epochs", 1, "--steps-per-epoch", 1, "--batch-size", 8)
     code, out, err = isthmus_command("fit", "baseline", "shapes", "--out", tmp_path / "run", *quick, "--json")
     assert (code, err) == (0, "")

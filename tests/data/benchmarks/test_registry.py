@@ -58,6 +58,7 @@ def test_lists_say_what_follows_the_colon() -> None:
     assert patterns["fgvc-aircraft"] == ("fgvc-aircraft:MANUFACTURER", ("boeing", "airbus"))
 
 
+@pytest.mark.usefixtures("few_scenes")
 @pytest.mark.parametrize("name", NAMES)
 def test_every_problem_without_data_says_what_to_do(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*arguments: object, **options: object) -> None:
