@@ -14,8 +14,10 @@ from isthmus.version import __version__ as __version__
 
 if TYPE_CHECKING:
     from isthmus.data.benchmarks import load_problem as load_problem
+    from isthmus.data.pixelwise import PixelLabels as PixelLabels
     from isthmus.data.problems import Domain as Domain
     from isthmus.data.problems import Exam as Exam
+    from isthmus.data.problems import PixelExam as PixelExam
     from isthmus.data.problems import Problem as Problem
     from isthmus.data.readers.arrays import array_problem as array_problem
     from isthmus.data.readers.datasets import dataset_problem as dataset_problem
@@ -53,6 +55,8 @@ _PLACES = {
     "Labels": "data.tasks",
     "Method": "methods",
     "Model": "evaluation.models",
+    "PixelExam": "data.problems",
+    "PixelLabels": "data.pixelwise",
     "Problem": "data.problems",
     "Recipe": "data.recipes",
     "Run": "experiments",

@@ -92,7 +92,7 @@ def weights(place: int, size: int) -> list[tuple[int, float]]:
 )
 def test_each_method_descends_the_terms_of_its_equation(name: str, terms: dict[str, tuple[str, ...]]) -> None:
     problem = replace(pixels_problem(side=16), recipe=Recipe(batch_size=2))
-    method = build(f"{name}:anchor_weight={WEIGHT}", problem).double()
+    method = build(name if name == "baseline" else f"{name}:anchor_weight={WEIGHT}", problem).double()
     batch = next(batches(problem, seed=0, start=0, stop=1, oracle=method.oracle)).to(DOUBLE)
     (update,) = method.steps(batch, 0.0)
     with torch.no_grad():

@@ -16,14 +16,13 @@ from isthmus.errors import OptionError
 from isthmus.methods.base import Method, Survey, Update
 from isthmus.methods.terms.adversary import Adversary
 from isthmus.nn.balance import TaskBalance
-from isthmus.nn.dense import Dense, DenseNetwork, Depth
+from isthmus.nn.dense import Dense, DenseNetwork
 from isthmus.nn.processes import gathered
 from isthmus.nn.pyramids import Pyramid
 
-FROZEN_AFTER: Depth = "up-2"
-"""The place that parts the head from the layers below (Li et al., section 4)."""
 BELOW = ("encoder", "decoder")
 EVERY = (*BELOW, "head")
+"""The groups of parameters of the network."""
 
 
 class AnchoredMethod(Method[AssistedBatch]):
@@ -35,7 +34,7 @@ class AnchoredMethod(Method[AssistedBatch]):
     given, $\lambda_k$ is the first main task's mean loss over task k's, of the first batches.
 
     The groups of parameters are the `encoder`, the `decoder` up to the second upsampling layer, and the `head`: all
-    layers after it, with the weights of their skip connections.
+    layers after it, with the weights of their skip connections (Li et al., section 4).
 
     Args:
         encoder: its layers 1 to 4.
@@ -68,11 +67,11 @@ class AnchoredMethod(Method[AssistedBatch]):
         return True
 
     def groups(self) -> dict[str, nn.Module]:
-        head = nn.ModuleList(self.network.modules_after(FROZEN_AFTER))
+        network = self.network
         parts = {
-            "encoder": self.network.encoder,
-            "decoder": nn.ModuleList([self.network.lateral, *self.network.ups[:2]]),
-            "head": head,
+            "encoder": network.encoder,
+            "decoder": nn.ModuleList([*network.modules_at("up-1"), *network.modules_at("up-2")]),
+            "head": nn.ModuleList(network.modules_after("up-2")),
         }
         return parts | {adversary.name: adversary for adversary in self.adversaries}
 
