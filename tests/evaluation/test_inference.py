@@ -86,7 +86,7 @@ def test_unpredicted_classes_are_named() -> None:
     last = [layer for layer in method.modules() if isinstance(layer, nn.Linear)][-1]
     with torch.no_grad():
         last.bias.copy_(torch.tensor([0.0, 1e4, 0.0]))
-    assert examine(method, problem).unpredicted == [0, 2]
+    assert examine(method, problem).unpredicted == ["top", "bottom"]
 
 
 def test_an_examination_without_an_exam_has_scores_only() -> None:
