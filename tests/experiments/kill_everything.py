@@ -21,7 +21,7 @@ from isthmus.methods import Update
 from isthmus.methods.registry import method_entry
 
 RECIPE = Recipe(epochs=4, batch_size=8, lr=0.05, evaluations=4, optimizer="adam")
-KILLED_AFTER = {"unsupervised": 7, "inductive": 7, "joint": 20}
+KILLED_AFTER = {"unsupervised": 7, "inductive": 7, "joint": 20, "assisted": 7}
 """Updates before the kill: with 3 steps an epoch, 8 where domains take turns, after the first epoch's end."""
 
 
