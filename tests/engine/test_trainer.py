@@ -24,7 +24,7 @@ from isthmus.engine.trainer import Trainer
 from isthmus.errors import DivergenceError, OptionError, RunFolderError
 from isthmus.experiments.job import backbone_for
 from isthmus.methods import Method, Stage, Update, build_method
-from isthmus.nn.backbones import MLPBackbone
+from isthmus.nn.backbones import MLPBackbone, build_backbone
 
 
 class Spy(Method[UnsupervisedBatch]):

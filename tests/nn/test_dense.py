@@ -19,7 +19,7 @@ ENCODERS = ["small", "resnet10t", "convnext_atto"]
 
 def network(encoder: str = "small") -> DenseNetwork:
     torch.manual_seed(0)
-    pyramid = small_pyramid(width=4) if encoder == "small" else timm_pyramid(encoder, pretrained=False)
+    pyramid = small_pyramid(width=8) if encoder == "small" else timm_pyramid(encoder, pretrained=False)
     return DenseNetwork(pyramid, {"normals": 3, "heatmaps": 8}, {"depths": 8}, width=8)
 
 
@@ -136,4 +136,4 @@ def test_what_is_no_pyramid_is_refused(name: str) -> None:
 
 def test_a_network_needs_a_task() -> None:
     with pytest.raises(OptionError, match="at least one task"):
-        DenseNetwork(small_pyramid(width=4), {})
+        DenseNetwork(small_pyramid(width=8), {})

@@ -93,10 +93,11 @@ def small_pyramid(channels: int = 3, *, width: int = 24, decoder: int = 48) -> P
 
     Args:
         channels: of the images.
-        width: channels of the first feature map; the others have two, four and six times as many.
+        width: channels of the first feature map, at least 8; the others have two, four and six times as many.
         decoder: channels of the decoder.
     """
-    at_least(1, channels=channels, width=width)
+    at_least(1, channels=channels)
+    at_least(8, width=width)  # torch 2.14 corrupts memory in a strided 1×1 convolution of 4 channels laid out last
     widths = [width, 2 * width, 4 * width, 6 * width]
     stem = nn.Sequential(
         nn.Conv2d(channels, width, 3, 2, padding=1, bias=False),

@@ -22,6 +22,7 @@ from isthmus.functional.transport import transport_loss
 from isthmus.methods.base import Method, Survey, Update
 from isthmus.names import unknown
 from isthmus.nn.backbones.base import Backbone, WithNeck
+from isthmus.nn.processes import gathered
 
 METRICS: tuple[str, ...] = get_args(Metric)
 WARM_UP = 0.3
@@ -122,7 +123,8 @@ class JTLN(Method[InductiveBatch]):
         if self.transports:
             p, q = self.source_head(features_t).softmax(dim=1), logits_t.softmax(dim=1)
             q = q.detach() if self.detach_target else q
-            transport = transport_loss(p, q, self.cost, sharpness=self.sharpness).mean()
+            # All samples of a batch stop iterating together, whichever process they are in.
+            transport = transport_loss(gathered(p), gathered(q), self.cost, sharpness=self.sharpness).mean()
             strength = ramp((progress - self.start) / (1 - self.start), gamma=self.gamma)
             loss, log = loss + self.transport_weight * strength * transport, log | {"transport": transport}
         yield Update(loss, on=("backbone", "head", "source_head"), log=log)
