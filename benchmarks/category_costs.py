@@ -24,7 +24,7 @@ from rich.console import Console
 from rich.table import Table
 from torch import Tensor
 
-from isthmus.functional.category_blocks import MEMORY
+from isthmus.functional.category_blocks import MEMORY, CategorySamples
 from isthmus.functional.category_costs import category_costs
 from isthmus.functional.kernel_power import kernel_weights
 from isthmus.functional.kernels import mean_squared_distance, mmd
@@ -100,7 +100,8 @@ def looped(data: Data, pair: Pair, classes: tuple[int, int]) -> Tensor:
 
 
 def batched(data: Data, options: dict[str, str], classes: tuple[int, int], memory: int) -> Tensor:
-    return category_costs(*data, classes_s=classes[0], classes_t=classes[1], memory=memory, **options)  # type: ignore[arg-type]
+    source, target = (CategorySamples(*part, number) for part, number in zip((data[:2], data[2:]), classes))
+    return category_costs(source, target, memory=memory, **options)  # type: ignore[arg-type]
 
 
 def synthetic(classes: tuple[int, int], samples: int, width: int) -> Data:

@@ -32,6 +32,30 @@ def positive(**options: float) -> None:
             raise OptionError(f"Expected a positive `{name}`, but got {value}.")
 
 
+def below(limit: float, **options: float) -> None:
+    """Refuse options of `limit` and above.
+
+    >>> below(1, momentum=1.0)
+    Traceback (most recent call last):
+    isthmus.errors.OptionError: Expected `momentum` below 1, but got 1.0.
+    """
+    for name, value in options.items():
+        if value >= limit:
+            raise OptionError(f"Expected `{name}` below {limit}, but got {value}.")
+
+
+def share(**options: float) -> None:
+    """Refuse options that are no share of a run after which something is left of it.
+
+    >>> share(start=1.0)
+    Traceback (most recent call last):
+    isthmus.errors.OptionError: Expected `start` of at least 0 and below 1, but got 1.0.
+    """
+    for name, value in options.items():
+        if not 0 <= value < 1:
+            raise OptionError(f"Expected `{name}` of at least 0 and below 1, but got {value}.")
+
+
 def one_of(choices: Sequence[str], **options: str) -> None:
     """Refuse options that are none of `choices`.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Any, get_args
 
 import numpy as np
@@ -15,6 +16,7 @@ from scipy.optimize import minimize
 from scipy.spatial.distance import cdist, cosine, pdist, sqeuclidean, squareform
 from torch import Tensor
 
+from isthmus.functional.category_blocks import CategorySamples
 from isthmus.functional.category_costs import Metric, category_costs
 from isthmus.functional.category_mmd import category_mmd
 from isthmus.functional.category_transport import category_transport
@@ -32,8 +34,7 @@ class Data:
     def __init__(self, counts_s: tuple[int, ...] = COUNTS_S, counts_t: tuple[int, ...] = COUNTS_T, seed: int = 0):
         self.random = torch.Generator().manual_seed(seed)
         self.source, self.target = self._domain(counts_s), self._domain(counts_t)
-        self.classes = {"classes_s": len(counts_s), "classes_t": len(counts_t)}
-        self.arguments = *self.source, *self.target
+        self.both = CategorySamples(*self.source, len(counts_s)), CategorySamples(*self.target, len(counts_t))
 
     def _domain(self, counts: tuple[int, ...]) -> tuple[Tensor, Tensor]:
         labels = torch.arange(len(counts)).repeat_interleave(torch.tensor(counts))
@@ -119,7 +120,7 @@ def test_mkmmd_is_its_definition(kernels: int, weights: Any) -> None:
     """Also below zero, and with categories of one quadruple, whose terms have no covariance."""
     data = Data()
     linear, all_pairs = (
-        category_mmd(*data.arguments, **data.classes, estimate=estimate, weights=weights, kernels=kernels)
+        category_mmd(*data.both, estimate=estimate, weights=weights, kernels=kernels)
         for estimate in ("linear", "quadratic")
     )
     for a, row in enumerate(data.pairs()):
@@ -136,7 +137,7 @@ def test_mkmmd_is_its_definition(kernels: int, weights: Any) -> None:
 @pytest.mark.parametrize("estimate", ["linear", "quadratic"])
 def test_uniform_weights_are_mmd_of_the_pair(estimate: Any) -> None:
     data = Data(seed=1)
-    found = category_mmd(*data.arguments, **data.classes, estimate=estimate, weights="uniform", kernels=4)
+    found = category_mmd(*data.both, estimate=estimate, weights="uniform", kernels=4)
     unbiased = "linear" if estimate == "linear" else "unbiased"
     expected = [[mmd(x, y, kernels=4, estimate=unbiased).item() / 4 for x, y in row] for row in data.pairs()]
     torch.testing.assert_close(found, torch.tensor(expected, dtype=torch.float64), rtol=1e-9, atol=1e-12)
@@ -146,7 +147,7 @@ def test_uniform_weights_are_mmd_of_the_pair(estimate: Any) -> None:
 def test_transport_equals_pots(sharpness: float) -> None:
     data = Data((*COUNTS_S, 1))
     options = {"sharpness": sharpness, "iterations": 20000, "tolerance": 1e-10}
-    found = category_transport(*data.arguments, **data.classes, **options)
+    found = category_transport(*data.both, **options)
     for a, row in enumerate(data.pairs()):
         for b, (x, y) in enumerate(row):
             cost = cdist(x, y, "sqeuclidean")
@@ -159,7 +160,7 @@ def test_transport_equals_pots(sharpness: float) -> None:
 def test_transport_tends_to_the_exact_distance_as_entropy_vanishes() -> None:
     data = Data()
     options = {"sharpness": 100.0, "iterations": 20000, "tolerance": 1e-3}
-    found = category_transport(*data.arguments, **data.classes, **options)
+    found = category_transport(*data.both, **options)
     for a, row in enumerate(data.pairs()):
         for b, (x, y) in enumerate(row):
             cost = cdist(x, y, "sqeuclidean")
@@ -175,25 +176,24 @@ def test_transport_in_single_precision(sharpness: float) -> None:
     data = Data()
     data.source[0][3] += 40
     options = {"sharpness": sharpness, "iterations": 5000, "tolerance": 1e-5}
-    expected = category_transport(*data.arguments, **data.classes, **options)
-    (features_s, labels_s), (features_t, labels_t) = data.source, data.target
-    single = category_transport(features_s.float(), labels_s, features_t.float(), labels_t, **data.classes, **options)
+    expected = category_transport(*data.both, **options)
+    single = category_transport(*(replace(x, features=x.features.float()) for x in data.both), **options)
     torch.testing.assert_close(single.double(), expected, rtol=1e-3, atol=1e-4)
 
 
 def test_transport_says_what_to_change() -> None:
     data = Data()
     with pytest.warns(UserWarning, match="0.0001 within 1 iterations: lower the sharpness"):
-        category_transport(*data.arguments, **data.classes, iterations=1)
+        category_transport(*data.both, iterations=1)
     for options in ({"sharpness": 0.0}, {"sharpness": math.inf}, {"iterations": 0}):
         with pytest.raises(ValueError, match="give"):
-            category_transport(*data.arguments, **data.classes, **options)
+            category_transport(*data.both, **options)
 
 
 @pytest.mark.parametrize(("metric", "distance"), [("euclidean", sqeuclidean), ("cosine", cosine)])
 def test_distances_of_means_are_scipys(metric: Any, distance: Any) -> None:
     data = Data((*COUNTS_S, 1))
-    found = category_costs(*data.arguments, **data.classes, metric=metric)
+    found = category_costs(*data.both, metric=metric)
     expected = [[distance(x.mean(0).numpy(), y.mean(0).numpy()) for x, y in row] for row in data.pairs()]
     torch.testing.assert_close(found, torch.tensor(expected, dtype=torch.float64))
 
@@ -204,25 +204,25 @@ def test_neither_memory_nor_the_order_of_samples_or_classes_tells(metric: Metric
     options: dict[str, Any] = {"tolerance": 1e-12, "iterations": 5000} if metric == "ot" else {}
     if metric == "mkmmd_quadratic":
         options["weights"] = "uniform"
-    options |= data.classes | {"metric": metric}
-    expected = category_costs(*data.arguments, **options, on_progress=finished.append)
+    options["metric"] = metric
+    expected = category_costs(*data.both, **options, on_progress=finished.append)
     assert finished == [12]
     for memory in (1, 5000, 50_000):
         finished.clear()
-        costs = category_costs(*data.arguments, **options, memory=memory, on_progress=finished.append)
+        costs = category_costs(*data.both, **options, memory=memory, on_progress=finished.append)
         torch.testing.assert_close(costs, expected)
         assert finished == sorted(set(finished))
         assert finished[-1] == 12
         assert memory > 1 or finished == list(range(1, 13))
 
-    (features_s, labels_s), (features_t, labels_t) = data.source, data.target
-    order = labels_s.argsort(stable=True)  # the linear estimate takes the samples of a class as they come
+    (features, labels), target = data.source, data.both[1]
+    order = labels.argsort(stable=True)  # the linear estimate takes the samples of a class as they come
     renamed = torch.tensor([2, 0, 3, 1])
-    costs = category_costs(features_s[order], renamed[labels_s[order]], features_t, labels_t, **options)
+    costs = category_costs(CategorySamples(features[order], renamed[labels[order]], 4), target, **options)
     torch.testing.assert_close(costs[renamed], expected)
     if metric != "mkmmd":
-        order = torch.randperm(len(labels_s), generator=torch.Generator().manual_seed(1))
-        costs = category_costs(features_s[order], labels_s[order], features_t, labels_t, **options)
+        order = torch.randperm(len(labels), generator=torch.Generator().manual_seed(1))
+        costs = category_costs(CategorySamples(features[order], labels[order], 4), target, **options)
         torch.testing.assert_close(costs, expected)
 
 
@@ -231,10 +231,10 @@ def test_lower_precision_far_from_the_origin_and_autocast(metric: Metric) -> Non
     data = Data((20, 30), (24, 16))
     far = 1000.0 if metric != "cosine" else 0.0
     features_s, features_t = ((x + far).float() for x in (data.source[0], data.target[0]))
-    labels = data.source[1], data.target[1]
 
-    def costs(x: Tensor, y: Tensor) -> Tensor:
-        return category_costs(x, labels[0], y, labels[1], **data.classes, metric=metric)
+    def costs(*features: Tensor) -> Tensor:
+        source, target = (replace(both, features=x) for both, x in zip(data.both, features))
+        return category_costs(source, target, metric=metric)
 
     expected = costs(features_s.double(), features_t.double())
     single = costs(features_s, features_t)
@@ -251,12 +251,15 @@ def test_costs_are_never_negative(metric: Metric) -> None:
     """Between samples of one distribution, where unbiased estimates are so half the time, and equal ones."""
     labels = torch.arange(8).repeat_interleave(4)
     features = torch.randn(64, 2, generator=torch.Generator().manual_seed(0))
-    options: dict[str, Any] = {"classes_s": 8, "classes_t": 8, "metric": metric, "sharpness": 5.0}
-    costs = category_costs(features[:32], labels, features[32:], labels, **options)
+
+    def costs_of(features: Tensor) -> Tensor:
+        source, target = (CategorySamples(half, labels, 8) for half in features.split(32))
+        return category_costs(source, target, metric=metric, sharpness=5.0)
+
+    costs = costs_of(features)
     assert (costs >= 0).all()
     assert (costs > 0).any()
-    equal = torch.ones_like(features)
-    costs = category_costs(equal[:32], labels, equal[32:], labels, **options)
+    costs = costs_of(torch.ones_like(features))
     torch.testing.assert_close(costs, torch.zeros(8, 8))
 
 
@@ -268,6 +271,7 @@ def test_what_is_refused(metric: Metric) -> None:
     with pytest.raises(
         ValueError, match=f"at least {least} samples? of each source class, but got {least - 1} of class 2"
     ):
-        category_costs(*data.arguments, classes_s=4, classes_t=2, metric=metric)
+        category_costs(*data.both, metric=metric)
+    source, target = Data((3, 3), (3, 3)).both
     with pytest.raises(ValueError, match="target labels from 0 to 0, but got 0 to 1"):
-        category_costs(*Data((3, 3), (3, 3)).arguments, classes_s=2, classes_t=1, metric=metric)
+        category_costs(source, replace(target, classes=1), metric=metric)

@@ -32,11 +32,9 @@ from isthmus.data.batches import (
 from isthmus.data.inputs import Input
 from isthmus.data.pixelwise import PixelLabels
 from isthmus.data.problems import Domain, Problem
+from isthmus.data.samples import in_order
 from isthmus.data.tasks import Setting
 from isthmus.errors import DataError, OptionError, SettingError
-
-LOOKED_AT = 256
-"""Samples that `look` reads at once."""
 
 
 @dataclass(frozen=True)
@@ -163,11 +161,9 @@ def batches(
 
 def look(problem: Problem, place: int, layout: Layout) -> Iterator[DomainBatch]:
     """All training samples of the domain at `place`, in order and as prediction sees them."""
-    domain = problem.domains[place]
-    random = torch.Generator().manual_seed(0)
-    for indices in torch.arange(len(domain.samples)).split(LOOKED_AT):
-        images = problem.input.evaluate(domain.samples.read(indices, random))
-        yield _with_labels(domain, images, indices, _main(problem)).to(layout)
+    domain, main = problem.domains[place], _main(problem)
+    for indices, stored in in_order(domain.samples):
+        yield _with_labels(domain, problem.input.evaluate(stored), indices, main).to(layout)
 
 
 def _turns(problem: Problem) -> list[int]:

@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-from isthmus.checks import at_least, one_of, positive
-from isthmus.errors import OptionError
+from isthmus.checks import at_least, below, one_of, positive
 
 Optimizer = Literal["sgd", "adam", "adamw"]
 Schedule = Literal["annealed", "constant"]
@@ -59,8 +58,7 @@ class Recipe:
             at_least(1, steps_per_epoch=self.steps_per_epoch)
         if self.clip_norm is not None:
             positive(clip_norm=self.clip_norm)
-        if self.momentum >= 1:
-            raise OptionError(f"Expected `momentum` below 1, but got {self.momentum}.")
+        below(1, momentum=self.momentum)
         one_of(get_args(Optimizer), optimizer=self.optimizer)
         one_of(get_args(Schedule), schedule=self.schedule)
         one_of(get_args(BatchNorm), batch_norm=self.batch_norm)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Protocol
 
 import torch
@@ -19,6 +19,14 @@ class Samples(Protocol):
     def read(self, indices: Tensor, generator: torch.Generator) -> Tensor:
         """The samples at `indices` (n,), as (n, *shape); `generator` feeds collections that are drawn anew."""
         ...
+
+
+def in_order(samples: Samples, indices: Tensor | None = None, *, size: int = 256) -> Iterator[tuple[Tensor, Tensor]]:
+    """All samples (or those at `indices`), `size` at a time with their indices, drawn the same way every time."""
+    indices = torch.arange(len(samples)) if indices is None else indices
+    generator = torch.Generator().manual_seed(0)
+    for part in indices.split(size):
+        yield part, samples.read(part, generator)
 
 
 class ArraySamples:

@@ -13,7 +13,7 @@ from torch import Tensor
 from isthmus.data.inputs import Input
 from isthmus.data.pixelwise import Keypoints, PixelLabels, PixelTask, Segmentation, SurfaceNormals
 from isthmus.data.problems import Domain, Problem
-from isthmus.data.samples import Samples
+from isthmus.data.samples import Samples, in_order
 from isthmus.evaluation.inference import Precision
 from isthmus.evaluation.pixelwise import DepthErrors, KeypointErrors, NormalErrors, SegmentationScores
 from isthmus.functional.pixelwise import heatmap_peaks, upsampled, upsampled_normals
@@ -41,9 +41,8 @@ def dense_outputs(
     """The samples' numbers and what the network gives for them, a batch at a time. Puts it into evaluation mode."""
     network.eval()
     weight = next(network.parameters())
-    random = torch.Generator().manual_seed(0)
-    for indices in torch.arange(len(samples)).split(BATCH):
-        images = input.evaluate(samples.read(indices, random)).to(weight.device, weight.dtype)
+    for indices, stored in in_order(samples, size=BATCH):
+        images = input.evaluate(stored).to(weight.device, weight.dtype)
         with precision():
             dense = network(images)
         yield indices, dense

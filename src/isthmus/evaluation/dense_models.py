@@ -18,6 +18,7 @@ from isthmus.evaluation.models import (
     AGAIN,
     DESCRIPTION,
     SCHEMA,
+    check_kinds,
     read_model,
     without_weights,
     write_model,
@@ -77,11 +78,7 @@ def load_dense_model(folder: str | Path) -> DenseModel:
     """
     folder = Path(folder)
     description, weights = read_model(folder)
-    kinds = {"backbone": str, "tasks": list, "input": dict, "trained_on": dict}
-    wrong = [name for name, kind in kinds.items() if not isinstance(description.get(name), kind)]
-    if wrong:
-        found = ", ".join(f"`{name}`" for name in wrong)
-        raise ModelFileError(f"{folder / DESCRIPTION} is incomplete: {found} is missing or of another kind. {AGAIN}")
+    check_kinds(folder, description, {"backbone": str, "tasks": list, "input": dict, "trained_on": dict})
     input = from_description(description["input"])
     if not isinstance(input, ImageInput):
         raise ModelFileError(f"{folder / DESCRIPTION} describes a model of maps without images. {AGAIN}")

@@ -11,7 +11,9 @@ from torch import Tensor
 from isthmus.data.inputs import ImageInput
 from isthmus.data.problems import Problem
 from isthmus.data.samples import Samples, Subset
+from isthmus.data.splits import shuffled
 from isthmus.evaluation.dense import dense_outputs, predicted
+from isthmus.evaluation.views import write_arrays
 from isthmus.nn.dense import DenseNetwork
 
 if TYPE_CHECKING:
@@ -32,17 +34,13 @@ class DenseViews:
     def __init__(self, problem: Problem) -> None:
         self.problem = problem
         shown = problem.pixel_exam or problem.target
-        self.indices = _pick(len(shown.samples), PICTURES)
+        self.indices = shuffled(len(shown.samples))[:PICTURES]
         self.samples = Subset(shown.samples, self.indices)
         self.truth = shown.pixels
 
     def write(self, path: Path, network: DenseNetwork) -> None:
         """Write `picture`, `truth_TASK` and `predicted_TASK`, and `features_DEPTH_DOMAIN` (points, 2)."""
-        import numpy as np
-
-        arrays = {**self._pictures(network), **self._features(network)}
-        with path.open("wb") as file:
-            np.savez_compressed(file, allow_pickle=False, **arrays)
+        write_arrays(path, {**self._pictures(network), **self._features(network)})
 
     def _pictures(self, network: DenseNetwork) -> dict[str, np.ndarray[Any, Any]]:
         input = self.problem.input
@@ -72,13 +70,9 @@ class DenseViews:
         return arrays
 
     def _means(self, network: DenseNetwork, samples: Samples) -> dict[str, Tensor]:
-        chosen = Subset(samples, _pick(len(samples), POINTS))
+        chosen = Subset(samples, shuffled(len(samples))[:POINTS])
         parts: dict[str, list[Tensor]] = {depth: [] for depth in DEPTHS}
         for _, dense in dense_outputs(network, chosen, self.problem.input):
             for depth in DEPTHS:
                 parts[depth].append(dense.features[depth].float().mean(dim=(2, 3)).cpu())
         return {depth: torch.cat(found) for depth, found in parts.items()}
-
-
-def _pick(size: int, number: int) -> Tensor:
-    return torch.randperm(size, generator=torch.Generator().manual_seed(0))[:number]

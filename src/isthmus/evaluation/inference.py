@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from isthmus.data.inputs import Input
-from isthmus.data.samples import Samples
+from isthmus.data.samples import Samples, in_order
 
 BATCH = 256
 
@@ -46,14 +46,6 @@ class Outputs:
         return next(iter(self.logits.values()))
 
 
-def stored_batches(samples: Samples, indices: Tensor | None = None) -> Iterator[Tensor]:
-    """All samples in order (or those at `indices`), a batch at a time, drawn the same way every time."""
-    indices = torch.arange(len(samples)) if indices is None else indices
-    generator = torch.Generator().manual_seed(0)
-    for part in indices.split(BATCH):
-        yield samples.read(part, generator)
-
-
 @torch.no_grad()
 def infer(
     network: Network,
@@ -77,7 +69,7 @@ def infer(
     classifiers = network.classifiers()
     features: list[Tensor] = []
     logits: dict[str, list[Tensor]] = {name: [] for name in classifiers}
-    for stored in stored_batches(samples, indices):
+    for _, stored in in_order(samples, indices, size=BATCH):
         with precision():
             batch = network.features(input.evaluate(stored).to(weight.device, weight.dtype))
             features.append(batch.float().cpu())

@@ -80,10 +80,9 @@ def load_model(folder: str | Path) -> Model:
         "input": dict,
         "trained_on": dict,
     }
-    wrong = [name for name, kind in kinds.items() if not isinstance(description.get(name), kind)]
-    if wrong or not all(isinstance(name, str) for name in description["classes"]):
-        found = ", ".join(f"`{name}`" for name in wrong or ["classes"])
-        raise ModelFileError(f"{folder / DESCRIPTION} is incomplete: {found} is missing or of another kind. {AGAIN}")
+    check_kinds(folder, description, kinds)
+    if not all(isinstance(name, str) for name in description["classes"]):
+        raise _incomplete(folder, ["classes"])
     try:
         classes = tuple(description["classes"])
         input = from_description(description["input"])
@@ -135,6 +134,21 @@ def read_model(folder: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
     if not isinstance(description, dict) or description.get("schema") != SCHEMA:
         raise ModelFileError(f"{folder / DESCRIPTION} is not a model description of schema {SCHEMA}.")
     return description, weights
+
+
+def check_kinds(folder: Path, description: dict[str, Any], kinds: dict[str, type]) -> None:
+    """Refuse a description that lacks an entry, or holds another kind of value there.
+
+    Raises:
+        ModelFileError: with the names of all such entries.
+    """
+    if wrong := [name for name, kind in kinds.items() if not isinstance(description.get(name), kind)]:
+        raise _incomplete(folder, wrong)
+
+
+def _incomplete(folder: Path, wrong: list[str]) -> ModelFileError:
+    found = ", ".join(f"`{name}`" for name in wrong)
+    return ModelFileError(f"{folder / DESCRIPTION} is incomplete: {found} is missing or of another kind. {AGAIN}")
 
 
 def _network(description: dict[str, Any], input: Input) -> Classifier:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,9 +11,10 @@ from torch import Tensor
 
 from isthmus.data.inputs import ImageInput
 from isthmus.data.problems import Problem
-from isthmus.data.samples import Samples
+from isthmus.data.samples import Samples, in_order
+from isthmus.data.splits import shuffled
 from isthmus.data.tasks import Labels
-from isthmus.evaluation.inference import Network, infer, stored_batches
+from isthmus.evaluation.inference import Network, infer
 
 if TYPE_CHECKING:
     import numpy as np
@@ -31,8 +33,8 @@ class Views:
         self.problem = problem
         shown = problem.exam or problem.target
         self.target: Samples = shown.samples
-        self.source_indices = _pick(len(problem.source.samples), POINTS)
-        self.target_indices = _pick(len(self.target), POINTS)
+        self.source_indices = shuffled(len(problem.source.samples))[:POINTS]
+        self.target_indices = shuffled(len(self.target))[:POINTS]
         self.source_labels = _labels(problem.source.labels, self.source_indices)
         self.target_labels = _labels(shown.labels, self.target_indices)
 
@@ -53,14 +55,11 @@ class Views:
 
     def write(self, path: Path, before: dict[str, np.ndarray], network: Network) -> None:
         """Write the embeddings `before` training and now, their labels (−1 where unknown) and sample predictions."""
-        import numpy as np
-
         arrays = {f"{domain}_before": points for domain, points in before.items()}
         arrays |= {f"{domain}_after": points for domain, points in self.embed(network).items()}
         arrays |= {"source_labels": self.source_labels.numpy(), "target_labels": self.target_labels.numpy()}
         arrays |= self.predictions(network)
-        with path.open("wb") as file:
-            np.savez_compressed(file, allow_pickle=False, **arrays)
+        write_arrays(path, arrays)
 
     def predictions(self, network: Network) -> dict[str, np.ndarray]:
         """Pictures (m, height, width, 3) uint8, with true labels (−1 where unknown) and class probabilities."""
@@ -68,7 +67,7 @@ class Views:
         outputs = infer(network, self.target, self.problem.input, indices=indices)
         pictures = torch.zeros(0, 1, 1, 3, dtype=torch.uint8)
         if isinstance(self.problem.input, ImageInput):
-            stored = torch.cat(list(stored_batches(self.target, indices)))
+            stored = torch.cat([part for _, part in in_order(self.target, indices)])
             pictures = self.problem.input.picture(stored)
         return {
             "pictures": pictures.numpy(),
@@ -77,8 +76,12 @@ class Views:
         }
 
 
-def _pick(size: int, number: int) -> Tensor:
-    return torch.randperm(size, generator=torch.Generator().manual_seed(0))[:number]
+def write_arrays(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
+    """Write named arrays, none of which holds objects."""
+    import numpy as np
+
+    with path.open("wb") as file:
+        np.savez_compressed(file, allow_pickle=False, **arrays)
 
 
 def _labels(labels: Labels | None, indices: Tensor) -> Tensor:

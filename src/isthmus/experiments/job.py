@@ -22,7 +22,7 @@ from isthmus.evaluation.dense_models import DenseModel
 from isthmus.evaluation.dense_views import DenseViews
 from isthmus.evaluation.examination import examine
 from isthmus.evaluation.models import Model
-from isthmus.evaluation.views import Views
+from isthmus.evaluation.views import Views, write_arrays
 from isthmus.experiments.folders import open_folder, read_json, write_json
 from isthmus.experiments.record import Record
 from isthmus.experiments.results import conditions, run_result
@@ -127,7 +127,7 @@ class Job:
                 dense_views, network = DenseViews(self.problem), cast("AnchoredMethod", method).network
                 write_atomically(self.folder / DENSE_VIEWS, lambda part: dense_views.write(part, network))
             if findings := method.findings():
-                write_atomically(self.folder / FINDINGS, lambda part: _write_arrays(part, findings))
+                write_atomically(self.folder / FINDINGS, lambda part: _write_findings(part, findings))
             self._write_models(method, record, config)
             write_json(self.folder / RESULT, result)
         return result
@@ -160,14 +160,13 @@ class Job:
         DenseModel(network, problem.backbone, tasks, problem.input, config).save(self.folder / part)
 
 
-def _write_arrays(path: Path, findings: Mapping[str, Tensor | Sequence[str]]) -> None:
+def _write_findings(path: Path, findings: Mapping[str, Tensor | Sequence[str]]) -> None:
     import numpy as np
 
     arrays = {
         name: value.cpu().numpy() if isinstance(value, Tensor) else np.array(value) for name, value in findings.items()
     }
-    with path.open("wb") as file:
-        np.savez_compressed(file, allow_pickle=False, **arrays)
+    write_arrays(path, arrays)
 
 
 def backbone_for(problem: Problem) -> Backbone | Pyramid:

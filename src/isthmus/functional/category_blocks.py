@@ -21,6 +21,21 @@ OnProgress = Callable[[int], None]
 
 
 @dataclass(frozen=True)
+class CategorySamples:
+    """Samples of all categories of one domain, in any order.
+
+    Attributes:
+        features: without gradient.
+        labels: the category of each sample, from 0.
+        classes: how many categories there are.
+    """
+
+    features: Float[Tensor, "samples features"]
+    labels: Int[Tensor, " samples"]
+    classes: int
+
+
+@dataclass(frozen=True)
 class Categories:
     """Samples of a few categories of one domain, padded to the number that the largest of them has.
 
@@ -76,13 +91,9 @@ def cross_distances(source: Categories, target: Categories) -> Float[Tensor, "cl
 
 def all_pairs(
     of_block: Callable[[Categories, Categories], Tensor],
-    features_s: Float[Tensor, "source features"],
-    labels_s: Int[Tensor, " source"],
-    features_t: Float[Tensor, "target features"],
-    labels_t: Int[Tensor, " target"],
+    source: CategorySamples,
+    target: CategorySamples,
     *,
-    classes_s: int,
-    classes_t: int,
     pair_numbers: Callable[[int, int], int],
     least: int = 1,
     memory: int = MEMORY,
@@ -94,12 +105,8 @@ def all_pairs(
 
     Args:
         of_block: the numbers of all pairs of the given source categories with the given target categories.
-        features_s: samples of the source.
-        labels_s: the category of each, from 0.
-        features_t: likewise of the target.
-        labels_t: likewise of the target.
-        classes_s: number of source categories.
-        classes_t: number of target categories.
+        source: samples of the source.
+        target: samples of the target.
         pair_numbers: how many numbers `of_block` holds at once for a pair of n and of m samples, beside the samples.
         least: samples that every category must have.
         memory: bytes that a block may take, its samples included; one of a single pair takes what it needs.
@@ -108,21 +115,20 @@ def all_pairs(
     Raises:
         ValueError: a label that is no class, or a category with too few samples.
     """
-    counts_s = _counts(labels_s, classes_s, least, "source")
-    counts_t = _counts(labels_t, classes_t, least, "target")
-    dtype = torch.promote_types(torch.promote_types(features_s.dtype, features_t.dtype), torch.float32)
-    origin = features_t.mean(dim=0, dtype=dtype)
-    result = origin.new_empty(classes_s, classes_t)
+    counts_s, counts_t = _counts(source, least, "source"), _counts(target, least, "target")
+    dtype = torch.promote_types(torch.promote_types(source.features.dtype, target.features.dtype), torch.float32)
+    origin = target.features.mean(dim=0, dtype=dtype)
+    result = origin.new_empty(source.classes, target.classes)
     budget, width, done = memory // dtype.itemsize, len(origin), 0
     for chosen_t in _chunks(counts_t, lambda m: m * width + pair_numbers(max(counts_s), m), 2 * budget // 3):
-        target = _gathered(features_t, labels_t, chosen_t, origin)
-        chunk, most = target.present.shape
+        categories_t = _gathered(target, chosen_t, origin)
+        chunk, most = categories_t.present.shape
 
         def numbers(n: int, chunk: int = chunk, most: int = most) -> int:
             return n * width + chunk * pair_numbers(n, most)
 
         for chosen_s in _chunks(counts_s, numbers, budget // 3):
-            block = of_block(_gathered(features_s, labels_s, chosen_s, origin), target)
+            block = of_block(_gathered(source, chosen_s, origin), categories_t)
             result[torch.tensor(chosen_s)[:, None], torch.tensor(chosen_t)] = block
             done += block.numel()
             if on_progress is not None:
@@ -130,8 +136,9 @@ def all_pairs(
     return result
 
 
-def _counts(labels: Tensor, classes: int, least: int, domain: str) -> list[int]:
+def _counts(samples: CategorySamples, least: int, domain: str) -> list[int]:
     """How many samples each category has."""
+    labels, classes = samples.labels, samples.classes
     if len(labels) and not 0 <= labels.min() <= labels.max() < classes:
         raise ValueError(
             f"expected {domain} labels from 0 to {classes - 1}, but got {labels.min()} to {labels.max()}: give the "
@@ -157,10 +164,10 @@ def _chunks(counts: list[int], numbers: Callable[[int], int], budget: int) -> It
         order = order[size:]
 
 
-def _gathered(features: Tensor, labels: Tensor, chosen: list[int], origin: Tensor) -> Categories:
-    rows = [torch.nonzero(labels == label).flatten() for label in chosen]
+def _gathered(samples: CategorySamples, chosen: list[int], origin: Tensor) -> Categories:
+    rows = [torch.nonzero(samples.labels == label).flatten() for label in chosen]
     index = pad_sequence(rows, batch_first=True, padding_value=-1)
     present = index >= 0
-    samples = features.index_select(0, index.clamp(min=0).flatten()).to(origin.dtype).sub_(origin)
-    samples.index_fill_(0, (~present).flatten().nonzero().flatten(), 0.0)
-    return Categories(present.sum(dim=1), samples.view(*present.shape, -1), present, origin)
+    gathered = samples.features.index_select(0, index.clamp(min=0).flatten()).to(origin.dtype).sub_(origin)
+    gathered.index_fill_(0, (~present).flatten().nonzero().flatten(), 0.0)
+    return Categories(present.sum(dim=1), gathered.view(*present.shape, -1), present, origin)

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Literal
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float
 from torch import Tensor
 from torch.nn.functional import normalize
 
-from isthmus.functional.category_blocks import MEMORY, Categories, OnProgress, all_pairs
+from isthmus.functional.category_blocks import MEMORY, Categories, CategorySamples, OnProgress, all_pairs
 from isthmus.functional.category_mmd import Weights, category_mmd
 from isthmus.functional.category_transport import category_transport
 from isthmus.functional.kernels import squared_distances
@@ -20,13 +20,9 @@ Metric = Literal["mkmmd", "mkmmd_quadratic", "ot", "euclidean", "cosine"]
 
 
 def category_costs(
-    features_s: Float[Tensor, "source features"],
-    labels_s: Int[Tensor, " source"],
-    features_t: Float[Tensor, "target features"],
-    labels_t: Int[Tensor, " target"],
+    source: CategorySamples,
+    target: CategorySamples,
     *,
-    classes_s: int,
-    classes_t: int,
     metric: Metric = "mkmmd",
     weights: Weights = "power",
     kernels: int = 5,
@@ -43,12 +39,8 @@ def category_costs(
     Source: Lu et al., "Optimal transport for deep joint transfer learning", section 3.4.
 
     Args:
-        features_s: samples of the source, without gradient.
-        labels_s: the category of each, from 0.
-        features_t: likewise of the target.
-        labels_t: likewise of the target.
-        classes_s: number of source categories.
-        classes_t: number of target categories.
+        source: samples of the source.
+        target: samples of the target.
         metric: see `category_mmd`, `category_transport` and `class_mean_distances`.
         weights: of the kernels of MK-MMD.
         kernels: of MK-MMD.
@@ -63,16 +55,15 @@ def category_costs(
             an option out of range.
 
     >>> x, y = torch.tensor([[0.0, 0.0], [2.0, 0.0], [0.0, 5.0]]), torch.tensor([[1.0, 3.0]])
-    >>> category_costs(x, torch.tensor([0, 0, 1]), y, torch.tensor([0]), classes_s=2, classes_t=1, metric="euclidean")
+    >>> source, target = CategorySamples(x, torch.tensor([0, 0, 1]), 2), CategorySamples(y, torch.tensor([0]), 1)
+    >>> category_costs(source, target, metric="euclidean")
     tensor([[9.],
             [5.]])
     """
-    data = features_s, labels_s, features_t, labels_t
     if metric == "mkmmd" or metric == "mkmmd_quadratic":
         costs = category_mmd(
-            *data,
-            classes_s=classes_s,
-            classes_t=classes_t,
+            source,
+            target,
             estimate="linear" if metric == "mkmmd" else "quadratic",
             weights=weights,
             kernels=kernels,
@@ -81,9 +72,8 @@ def category_costs(
         )
     elif metric == "ot":
         costs = category_transport(
-            *data,
-            classes_s=classes_s,
-            classes_t=classes_t,
+            source,
+            target,
             sharpness=sharpness,
             iterations=iterations,
             tolerance=tolerance,
@@ -91,21 +81,15 @@ def category_costs(
             on_progress=on_progress,
         )
     else:
-        costs = class_mean_distances(
-            *data, classes_s=classes_s, classes_t=classes_t, metric=metric, memory=memory, on_progress=on_progress
-        )
+        costs = class_mean_distances(source, target, metric=metric, memory=memory, on_progress=on_progress)
     return costs.clamp_(min=0)
 
 
 @torch.no_grad()
 def class_mean_distances(
-    features_s: Float[Tensor, "source features"],
-    labels_s: Int[Tensor, " source"],
-    features_t: Float[Tensor, "target features"],
-    labels_t: Int[Tensor, " target"],
+    source: CategorySamples,
+    target: CategorySamples,
     *,
-    classes_s: int,
-    classes_t: int,
     metric: Literal["euclidean", "cosine"],
     memory: int = MEMORY,
     on_progress: OnProgress | None = None,
@@ -118,20 +102,17 @@ def class_mean_distances(
     Arguments are those of `category_costs`. A mean of zero is at right angles to all others.
     """
 
-    def of_block(source: Categories, target: Categories) -> Tensor:
+    def of_block(categories_s: Categories, categories_t: Categories) -> Tensor:
+        means = [x.sums / x.counts[:, None] for x in (categories_s, categories_t)]
         if metric == "euclidean":
-            return squared_distances(source.sums / source.counts[:, None], target.sums / target.counts[:, None])
-        first, second = (normalize(x.sums / x.counts[:, None] + x.origin, dim=-1) for x in (source, target))
+            return squared_distances(*means)
+        first, second = (normalize(mean + categories_s.origin, dim=-1) for mean in means)
         return 1 - product(first, second.mT)
 
     return all_pairs(
         of_block,
-        features_s,
-        labels_s,
-        features_t,
-        labels_t,
-        classes_s=classes_s,
-        classes_t=classes_t,
+        source,
+        target,
         pair_numbers=lambda n, m: 1,
         memory=memory,
         on_progress=on_progress,

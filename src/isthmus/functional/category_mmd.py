@@ -10,10 +10,17 @@ from collections.abc import Iterator
 from typing import Literal
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float
 from torch import Tensor
 
-from isthmus.functional.category_blocks import MEMORY, Categories, OnProgress, all_pairs, cross_distances
+from isthmus.functional.category_blocks import (
+    MEMORY,
+    Categories,
+    CategorySamples,
+    OnProgress,
+    all_pairs,
+    cross_distances,
+)
 from isthmus.functional.kernel_power import kernel_weights
 from isthmus.functional.precision import product
 
@@ -26,13 +33,9 @@ Weights = Literal["power", "uniform"]
 
 @torch.no_grad()
 def category_mmd(
-    features_s: Float[Tensor, "source features"],
-    labels_s: Int[Tensor, " source"],
-    features_t: Float[Tensor, "target features"],
-    labels_t: Int[Tensor, " target"],
+    source: CategorySamples,
+    target: CategorySamples,
     *,
-    classes_s: int,
-    classes_t: int,
     estimate: PairEstimate = "linear",
     weights: Weights = "power",
     kernels: int = 5,
@@ -53,12 +56,8 @@ def category_mmd(
     Source: Lu et al., "Optimal transport for deep joint transfer learning", eqs. (12) to (14).
 
     Args:
-        features_s: samples of the source, without gradient.
-        labels_s: the category of each, from 0; every category needs two samples.
-        features_t: likewise of the target.
-        labels_t: likewise of the target.
-        classes_s: number of source categories.
-        classes_t: number of target categories.
+        source: samples of the source.
+        target: samples of the target.
         estimate: linear or quadratic in the number of samples.
         weights: of the kernels.
         kernels: how many.
@@ -70,14 +69,14 @@ def category_mmd(
     """
     linear = estimate == "linear"
 
-    def of_block(source: Categories, target: Categories) -> Tensor:
-        scales = _bandwidths(source, target)
+    def of_block(categories_s: Categories, categories_t: Categories) -> Tensor:
+        scales = _bandwidths(categories_s, categories_t)
         beta = torch.full_like(scales, 1 / kernels)[..., None]
         if linear or weights == "power":
-            statistics, covariance = _linear(source, target, scales, kernels)
+            statistics, covariance = _linear(categories_s, categories_t, scales, kernels)
             beta = kernel_weights(statistics, covariance) if weights == "power" else beta
         if not linear:
-            statistics = _quadratic(source, target, scales, kernels)
+            statistics = _quadratic(categories_s, categories_t, scales, kernels)
         return (beta * statistics).sum(dim=-1)
 
     def pair_numbers(n: int, m: int) -> int:
@@ -85,12 +84,8 @@ def category_mmd(
 
     return all_pairs(
         of_block,
-        features_s,
-        labels_s,
-        features_t,
-        labels_t,
-        classes_s=classes_s,
-        classes_t=classes_t,
+        source,
+        target,
         pair_numbers=pair_numbers,
         least=2,
         memory=memory,

@@ -12,25 +12,26 @@ import math
 import warnings
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float
 from torch import Tensor
 
-from isthmus.functional.category_blocks import MEMORY, Categories, OnProgress, all_pairs, cross_distances
+from isthmus.functional.category_blocks import (
+    MEMORY,
+    Categories,
+    CategorySamples,
+    OnProgress,
+    all_pairs,
+    cross_distances,
+)
 from isthmus.functional.precision import product
-
-CHUNK = 10
-"""Iterations between two looks at the marginals."""
+from isthmus.functional.transport import CHUNK, check_options, logarithmic_scalings, marginal_distance, plan_of
 
 
 @torch.no_grad()
 def category_transport(
-    features_s: Float[Tensor, "source features"],
-    labels_s: Int[Tensor, " source"],
-    features_t: Float[Tensor, "target features"],
-    labels_t: Int[Tensor, " target"],
+    source: CategorySamples,
+    target: CategorySamples,
     *,
-    classes_s: int,
-    classes_t: int,
     sharpness: float = 30.0,
     iterations: int = 1000,
     tolerance: float = 1e-4,
@@ -47,12 +48,8 @@ def category_transport(
     entropy put right.
 
     Args:
-        features_s: samples of the source, without gradient.
-        labels_s: the category of each, from 0.
-        features_t: likewise of the target.
-        labels_t: likewise of the target.
-        classes_s: number of source categories.
-        classes_t: number of target categories.
+        source: samples of the source.
+        target: samples of the target.
         sharpness: λ. The larger, the nearer to the exact distance, and the slower.
         iterations: at most so many; then a warning says that marginals are not met.
         tolerance: stop once the marginals of all pairs of a block are met to this L1 distance.
@@ -62,32 +59,25 @@ def category_transport(
     Raises:
         ValueError: a label that is no class, a category without samples, or an option out of range.
     """
-    if not 0 < sharpness < math.inf:
-        raise ValueError(f"sharpness is {sharpness}: give a positive number")
-    if iterations < 1:
-        raise ValueError(f"iterations is {iterations}: give 1 at least")
+    check_options(sharpness, iterations)
     unmet = 0.0
 
-    def of_block(source: Categories, target: Categories) -> Tensor:
+    def of_block(categories_s: Categories, categories_t: Categories) -> Tensor:
         nonlocal unmet
-        cost = cross_distances(source, target).transpose(1, 2).flatten(0, 1)
+        cost = cross_distances(categories_s, categories_t).transpose(1, 2).flatten(0, 1)
         cost = cost.masked_fill_(cost.isinf(), 0.0).clamp_(min=0)
         largest = cost.amax(dim=(1, 2)).clamp(min=torch.finfo(cost.dtype).tiny)
-        shape = len(source.counts), len(target.counts)
-        p, q = (x.present.to(cost.dtype) / x.counts[:, None] for x in (source, target))
+        shape = len(categories_s.counts), len(categories_t.counts)
+        p, q = (x.present.to(cost.dtype) / x.counts[:, None] for x in (categories_s, categories_t))
         p, q = p[:, None].expand(*shape, -1).flatten(0, 1), q.expand(*shape, -1).flatten(0, 1)
         plans = _plans(p, q, (cost / largest[:, None, None]).mul_(sharpness), sharpness, iterations, tolerance)
-        unmet = max(unmet, float((plans.sum(dim=1) - q).abs().sum(dim=1).max()))
+        unmet = max(unmet, float(marginal_distance(plans.sum(dim=1), q).max()))
         return plans.mul_(cost).sum(dim=(1, 2)).view(shape)
 
     result = all_pairs(
         of_block,
-        features_s,
-        labels_s,
-        features_t,
-        labels_t,
-        classes_s=classes_s,
-        classes_t=classes_t,
+        source,
+        target,
         pair_numbers=lambda n, m: 4 * n * m,
         memory=memory,
         on_progress=on_progress,
@@ -136,12 +126,10 @@ def _logarithmic(
     tolerance: float,
 ) -> Float[Tensor, "pairs source target"]:
     """Iterations on the logarithms of scalings, for an exponential an entry."""
-    log_p, log_q, f = p.log(), q.log(), torch.zeros_like(p)
-    for iteration in range(1, iterations + 1):
-        g = log_q - (f[:, :, None] - scaled).logsumexp(1)
-        f = log_p - (g[:, None] - scaled).logsumexp(2)
-        if iteration % CHUNK == 0 or iteration == iterations:
-            plans = (f[:, :, None] - scaled).add_(g[:, None]).exp_()
-            if not ((plans.sum(dim=1) - q).abs().sum(dim=1) > tolerance).any():
-                break
+    f = torch.zeros_like(p)
+    for done in range(0, iterations, CHUNK):
+        f, g = logarithmic_scalings(p, q, scaled, f, min(CHUNK, iterations - done))
+        plans = plan_of(f, g, scaled)
+        if not (marginal_distance(plans.sum(dim=1), q) > tolerance).any():
+            break
     return plans

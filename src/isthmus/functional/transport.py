@@ -76,7 +76,7 @@ def transport_loss(
             without a warning.
         entropy: Add the entropic term to the value, so that it is the function whose gradient this is.
     """
-    _check(sharpness, iterations)
+    check_options(sharpness, iterations)
     loss: Tensor = _Transport.apply(p, q, cost, sharpness, iterations, tolerance, entropy)
     return loss
 
@@ -97,11 +97,11 @@ def transport_plan(
     tensor([[[0.1250, 0.3750],
              [0.1250, 0.3750]]])
     """
-    _check(sharpness, iterations)
+    check_options(sharpness, iterations)
     with torch.autocast(p.device.type, enabled=False):
         p, q, cost = _distributions(p, q, cost)
         f, g, _ = _solved(p, q, sharpness * cost, iterations, tolerance)
-        return _plan(f, g, sharpness * cost)
+        return plan_of(f, g, sharpness * cost)
 
 
 class _Transport(torch.autograd.Function):
@@ -136,7 +136,12 @@ class _Transport(torch.autograd.Function):
         return by_p, by_q, None, None, None, None, None
 
 
-def _check(sharpness: float, iterations: int) -> None:
+def check_options(sharpness: float, iterations: int) -> None:
+    """Refuse what no iteration can work with.
+
+    Raises:
+        ValueError: an option out of range.
+    """
     if not 0 < sharpness < float("inf"):
         raise ValueError(f"sharpness is {sharpness}: give a positive number")
     if iterations < 1:
@@ -150,10 +155,10 @@ def _distributions(p: Tensor, q: Tensor, cost: Tensor) -> tuple[Tensor, Tensor, 
     return p / p.sum(1, keepdim=True), q / q.sum(1, keepdim=True), cost.to(dtype)
 
 
-def _plan(
-    f: Float[Tensor, "batch source"], g: Float[Tensor, "batch target"], scaled: Float[Tensor, "source target"]
+def plan_of(
+    f: Float[Tensor, "batch source"], g: Float[Tensor, "batch target"], scaled: Float[Tensor, "*samples source target"]
 ) -> Float[Tensor, "batch source target"]:
-    """diag(u) exp(−λC) diag(v) from log u and log v."""
+    """diag(u) exp(−λC) diag(v) from log u and log v, for one C or one a sample."""
     return (f[:, :, None] - scaled).add_(g[:, None, :]).exp_()
 
 
@@ -208,13 +213,13 @@ def _scaled(
         v = q / masses
         u = p / (v @ backwards)
         masses = u @ kernel
-        if tolerance > 0 and iteration % CHUNK == 0 and not (_distance(v * masses, q) > tolerance).any():
+        if tolerance > 0 and iteration % CHUNK == 0 and not (marginal_distance(v * masses, q) > tolerance).any():
             break
     smallest = torch.finfo(kernel.dtype).tiny
     largest = u.amax(-1) * v.amax(-1)
     trusted = (u.amin(-1) >= smallest) & (v.amin(-1) >= smallest) & largest.isfinite()
     trusted &= (largest < 1e-6 * FLOOR / smallest) | (kernel.amin() >= smallest)
-    unmet = _distance(v * masses, q)
+    unmet = marginal_distance(v * masses, q)
     rows, columns = kernel.shape[-2:]
     return u.view(samples, rows), v.view(samples, columns), unmet.view(samples), trusted.view(samples)
 
@@ -236,17 +241,17 @@ def _absorbed(
     f, largest = torch.zeros_like(p), min(reduced.max().item(), torch.finfo(reduced.dtype).max)
     for stage in range(math.ceil(math.log(max(MILD, largest) / MILD, GROWTH)), -1, -1):
         part = reduced / GROWTH**stage
-        f, g = _logarithmic(p, q, part, f, 1)
-        plan = _plan(f, g, part)
+        f, g = logarithmic_scalings(p, q, part, f, 1)
+        plan = plan_of(f, g, part)
         for done in range(0, CHUNK if stage else iterations, CHUNK):
             steps = min(CHUNK, iterations - done)
             u, v, _, trusted = _scaled(p, q, plan, steps, 0.0)
             before, f, g = f, f + u.log(), g + v.log()
             if not trusted.all():
                 left = ~trusted
-                f[left], g[left] = _logarithmic(p[left], q[left], part, before[left], steps)
-            plan = _plan(f, g, part)
-            unmet = _distance(plan.sum(1), q)
+                f[left], g[left] = logarithmic_scalings(p[left], q[left], part, before[left], steps)
+            plan = plan_of(f, g, part)
+            unmet = marginal_distance(plan.sum(1), q)
             if tolerance > 0 and not (unmet > tolerance).any():
                 break
         if stage:
@@ -254,19 +259,25 @@ def _absorbed(
     return f, g, (plan * reduced).sum((1, 2)), unmet
 
 
-def _logarithmic(
+def logarithmic_scalings(
     p: Float[Tensor, "batch source"],
     q: Float[Tensor, "batch target"],
-    reduced: Float[Tensor, "source target"],
+    scaled: Float[Tensor, "*samples source target"],
     f: Float[Tensor, "batch source"],
     iterations: int,
 ) -> tuple[Float[Tensor, "batch source"], Float[Tensor, "batch target"]]:
-    """Iterations from log u that no number can leave the range of, for an exponential an entry."""
+    """Iterations from log u that no number can leave the range of, for an exponential an entry: log u and log v.
+
+    The costs λC are one matrix, or one a sample.
+    """
     for _ in range(iterations):
-        g = q.log() - (f[:, :, None] - reduced).logsumexp(1)
-        f = p.log() - (g[:, None, :] - reduced).logsumexp(2)
+        g = q.log() - (f[:, :, None] - scaled).logsumexp(1)
+        f = p.log() - (g[:, None, :] - scaled).logsumexp(2)
     return f, g
 
 
-def _distance(columns: Float[Tensor, "*batch target"], q: Float[Tensor, "*batch target"]) -> Float[Tensor, "*batch"]:
+def marginal_distance(
+    columns: Float[Tensor, "*batch target"], q: Float[Tensor, "*batch target"]
+) -> Float[Tensor, "*batch"]:
+    """How far the masses of columns are from what they should be, in L1."""
     return (columns - q).abs().sum(-1)

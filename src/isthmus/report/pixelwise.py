@@ -5,10 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from isthmus.errors import RunFolderError
 from isthmus.report.embeddings import SOURCE, TARGET
 from isthmus.report.figures import COLOURS, INK, WIDTH, svg
-from isthmus.report.results import Results, RunRecord, Statistic, by_method, statistic
+from isthmus.report.results import Results, RunRecord, Statistic, by_method, read_arrays, statistic
 from isthmus.report.units import told
 
 if TYPE_CHECKING:
@@ -80,20 +79,7 @@ def read_dense_views(folder: Path) -> dict[str, NDArray[Any]]:
     Raises:
         RunFolderError: the file is unreadable.
     """
-    import zipfile
-
-    import numpy as np
-
-    path = folder / VIEWS
-    if not path.is_file():
-        return {}
-    try:
-        with np.load(path, allow_pickle=False) as arrays:
-            return dict(arrays)
-    except (ValueError, OSError, zipfile.BadZipFile) as error:
-        raise RunFolderError(
-            f"Expected the arrays of a run in `{path}`, but got: {error}. Delete the file to do without them."
-        ) from error
+    return read_arrays(folder / VIEWS)
 
 
 def prediction_grid(views: dict[str, dict[str, NDArray[Any]]], task: str) -> str:

@@ -228,20 +228,8 @@ def read_views(folder: Path) -> Views | None:
     Raises:
         RunFolderError: `views.npz` is unreadable or lacks an array.
     """
-    import zipfile
-
-    import numpy as np
-
-    path = folder / "views.npz"
-    if not path.is_file():
-        return None
-    try:
-        with np.load(path, allow_pickle=False) as arrays:
-            return Views(**{name: arrays[name] for name in Views.__dataclass_fields__})
-    except (KeyError, ValueError, OSError, zipfile.BadZipFile) as error:
-        raise RunFolderError(
-            f"Expected the arrays of a run in `{path}`, but got: {error}. Delete the file to do without them."
-        ) from error
+    arrays = read_arrays(folder / "views.npz", tuple(Views.__dataclass_fields__))
+    return Views(**{name: arrays[name] for name in Views.__dataclass_fields__}) if arrays else None
 
 
 def read_findings(folder: Path) -> dict[str, NDArray[Any]]:
@@ -250,17 +238,25 @@ def read_findings(folder: Path) -> dict[str, NDArray[Any]]:
     Raises:
         RunFolderError: `findings.npz` is unreadable.
     """
+    return read_arrays(folder / "findings.npz")
+
+
+def read_arrays(path: Path, needed: Sequence[str] = ()) -> dict[str, NDArray[Any]]:
+    """The arrays in a file that a run keeps for pictures, by name; nothing if there is no such file.
+
+    Raises:
+        RunFolderError: it is unreadable, or lacks one that is needed.
+    """
     import zipfile
 
     import numpy as np
 
-    path = folder / "findings.npz"
     if not path.is_file():
         return {}
     try:
         with np.load(path, allow_pickle=False) as arrays:
-            return dict(arrays)
-    except (ValueError, OSError, zipfile.BadZipFile) as error:
+            return {name: arrays[name] for name in needed or arrays}
+    except (KeyError, ValueError, OSError, zipfile.BadZipFile) as error:
         raise RunFolderError(
             f"Expected the arrays of a run in `{path}`, but got: {error}. Delete the file to do without them."
         ) from error

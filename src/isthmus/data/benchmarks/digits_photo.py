@@ -21,6 +21,7 @@ from isthmus.data.inputs import ImageInput
 from isthmus.data.problems import Domain, Exam, Problem
 from isthmus.data.recipes import Recipe
 from isthmus.data.samples import ArraySamples
+from isthmus.data.splits import shuffled
 from isthmus.data.tasks import Classification, Labels
 
 SIZE = 20
@@ -96,8 +97,7 @@ def digits_photo(
     photographs = torch.stack([torch.from_numpy(image.copy()) for image in load_sample_images().images]).float() / 255
     border = int(photographs.shape[2] * TRAINING_SIDE)
 
-    order = torch.randperm(len(digits), generator=torch.Generator().manual_seed(0))
-    parts = dict(zip(SPLITS, order.split(list(SPLITS.values()))))
+    parts = dict(zip(SPLITS, shuffled(len(digits)).split(list(SPLITS.values()))))
     task = Classification(tuple(str(digit) for digit in range(10)))
 
     measured = parts[measured_on].repeat(RENDERINGS)

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from isthmus.checks import positive
+from isthmus.checks import below, positive
 from isthmus.data.batches import AssistedBatch
 from isthmus.data.pixelwise import AnchoredTasks
-from isthmus.errors import OptionError
 from isthmus.methods.anchored import BELOW, AnchoredMethod
 from isthmus.methods.base import Stage, Update
 from isthmus.nn.pyramids import Pyramid
@@ -44,8 +43,7 @@ class HeadFreeze(AnchoredMethod):
     ) -> None:
         super().__init__(encoder, tasks, anchor_weight=anchor_weight)
         positive(converge=converge, below_lr=below_lr)
-        if converge >= 1:
-            raise OptionError(f"Expected `converge` below 1, but got {converge}.")
+        below(1, converge=converge)
         self.converge = converge
         self.below_lr = below_lr
 

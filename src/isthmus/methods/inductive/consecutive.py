@@ -7,10 +7,9 @@ from collections.abc import Iterator
 from torch import nn
 from torch.nn.functional import cross_entropy
 
-from isthmus.checks import positive
+from isthmus.checks import below, positive
 from isthmus.data.batches import InductiveBatch
 from isthmus.data.tasks import Classification, Setting
-from isthmus.errors import OptionError
 from isthmus.methods.base import Method, Stage, Update
 from isthmus.nn.backbones.base import Backbone, WithNeck
 
@@ -37,8 +36,7 @@ class Consecutive(Method[InductiveBatch]):
     ) -> None:
         super().__init__()
         positive(source_share=source_share)
-        if source_share >= 1:
-            raise OptionError(f"Expected `source_share` below 1, but got {source_share}.")
+        below(1, source_share=source_share)
         self.backbone = WithNeck(backbone)
         self.head = nn.Linear(self.backbone.out_features, target.num_classes)
         self.source_head = nn.Linear(self.backbone.out_features, source.num_classes)

@@ -11,11 +11,12 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 from isthmus.cache import cached
-from isthmus.checks import at_least, positive
+from isthmus.checks import at_least, positive, share
 from isthmus.data.batches import InductiveBatch, Labelled
 from isthmus.data.class_costs import read_costs, text_costs
 from isthmus.data.tasks import Classification, Setting
-from isthmus.errors import DataError, OptionError
+from isthmus.errors import DataError
+from isthmus.functional.category_blocks import CategorySamples
 from isthmus.functional.category_costs import Metric, category_costs
 from isthmus.functional.schedules import ramp
 from isthmus.functional.transport import transport_loss
@@ -82,8 +83,8 @@ class JTLN(Method[InductiveBatch]):
         super().__init__()
         at_least(0, source_weight=source_weight, transport_weight=transport_weight, refresh=refresh)
         positive(sharpness=sharpness, gamma=gamma)
-        if start is not None and not 0 <= start < 1:
-            raise OptionError(f"Expected `start` of at least 0 and below 1, but got {start}.")
+        if start is not None:
+            share(start=start)
         self.backbone = WithNeck(backbone)
         self.head = nn.Linear(self.backbone.out_features, target.num_classes)
         self.source_head = nn.Linear(self.backbone.out_features, source.num_classes)
@@ -132,29 +133,28 @@ class JTLN(Method[InductiveBatch]):
     def _costs(self, metric: Metric, survey: Survey) -> Tensor:
         """The distance of every source class to every target class in the present features, at most 1."""
         self.eval()
-        samples = (*self._features(survey, 0), *self._features(survey, 1))
+        source, target = (self._samples(survey, domain, classes) for domain, classes in enumerate(self.cost.shape))
 
         def computed() -> Tensor:
-            rows, columns = self.cost.shape
-            on_progress = survey.track("category costs", rows * columns)
             try:
                 return category_costs(
-                    *samples, classes_s=rows, classes_t=columns, metric=metric, on_progress=on_progress
+                    source, target, metric=metric, on_progress=survey.track("category costs", self.cost.numel())
                 )
             except ValueError as error:
                 raise DataError(f"Categories cannot be compared by `cost={metric}`: {error}.") from error
 
-        return _scaled(cached(f"category-costs-{metric}", samples, computed))
+        inputs = (source.features, source.labels, target.features, target.labels)
+        return _scaled(cached(f"category-costs-{metric}", inputs, computed))
 
     @torch.no_grad()
-    def _features(self, survey: Survey, domain: int) -> tuple[Tensor, Tensor]:
+    def _samples(self, survey: Survey, domain: int, classes: int) -> CategorySamples:
         """Features and labels of all training samples of a domain."""
         features, labels = [], []
         for batch in survey.samples(domain):
             assert isinstance(batch, Labelled)  # as both domains of this setting are
             features.append(self.backbone(batch.images).float())
             labels.append(batch.labels)
-        return torch.cat(features), torch.cat(labels)
+        return CategorySamples(torch.cat(features), torch.cat(labels), classes)
 
 
 def _known_costs(cost: str, source: Classification, target: Classification) -> Tensor:

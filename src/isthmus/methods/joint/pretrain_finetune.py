@@ -8,10 +8,9 @@ import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
-from isthmus.checks import positive
+from isthmus.checks import below, positive
 from isthmus.data.batches import JointBatch
 from isthmus.data.tasks import Classification
-from isthmus.errors import OptionError
 from isthmus.methods.base import Stage, Survey, Update
 from isthmus.methods.side_by_side import SideBySide, images_and_labels
 from isthmus.nn.backbones.base import Backbone
@@ -40,8 +39,7 @@ class PretrainFinetune(SideBySide):
     def __init__(self, backbone: Backbone, *tasks: Classification, pretrain_share: float = 0.5) -> None:
         super().__init__(backbone, tasks)
         positive(pretrain_share=pretrain_share)
-        if pretrain_share >= 1:
-            raise OptionError(f"Expected `pretrain_share` below 1, but got {pretrain_share}.")
+        below(1, pretrain_share=pretrain_share)
         self.pretrain_share = pretrain_share
         self.register_buffer("apart", torch.tensor(False))
         self.finetuning = False  # what the buffer says, without waiting for a device

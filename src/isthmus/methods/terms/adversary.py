@@ -7,8 +7,7 @@ from typing import ClassVar
 
 from torch import nn
 
-from isthmus.checks import positive
-from isthmus.errors import OptionError
+from isthmus.checks import positive, share
 from isthmus.methods.base import Update
 from isthmus.nn.dense import Dense
 
@@ -30,8 +29,7 @@ class Adversary(nn.Module, ABC):
     def __init__(self, *, start: float, lr: float) -> None:
         super().__init__()
         positive(lr=lr)
-        if not 0 <= start < 1:
-            raise OptionError(f"Expected `start` of at least 0 and below 1, but got {start}.")
+        share(start=start)
         self.start = start
         self.lr = lr
 

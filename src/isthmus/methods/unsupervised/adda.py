@@ -8,10 +8,9 @@ from copy import deepcopy
 import torch
 from torch.nn.functional import cross_entropy
 
-from isthmus.checks import positive
+from isthmus.checks import below, positive
 from isthmus.data.batches import UnsupervisedBatch
 from isthmus.data.tasks import Setting
-from isthmus.errors import OptionError
 from isthmus.functional.adversarial import domain_discrimination, inverted_labels
 from isthmus.methods.base import Method, Stage, Update
 from isthmus.nn.backbones.base import Backbone
@@ -54,8 +53,7 @@ class ADDA(Method[UnsupervisedBatch]):
     ) -> None:
         super().__init__()
         positive(pretrain=pretrain, adapt_lr=adapt_lr)
-        if pretrain >= 1:
-            raise OptionError(f"Expected `pretrain` below 1, but got {pretrain}.")
+        below(1, pretrain=pretrain)
         self.backbone = backbone
         self.source_backbone = deepcopy(backbone)
         self.head = classifier(backbone, num_classes)

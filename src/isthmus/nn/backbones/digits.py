@@ -7,7 +7,7 @@ from itertools import islice
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from isthmus.checks import at_least
+from isthmus.checks import at_least, below
 from isthmus.errors import OptionError
 from isthmus.nn.backbones.base import Backbone
 
@@ -29,8 +29,7 @@ class ConvolutionalBackbone(Backbone):
     ) -> None:
         super().__init__()
         at_least(0, dropout=dropout)
-        if dropout >= 1:
-            raise OptionError(f"Expected `dropout` below 1, but got {dropout}.")
+        below(1, dropout=dropout)
         self.dropout = dropout
         self.layers = nn.Sequential(*[layer for block in blocks for layer in block], nn.Flatten())
         self.out_features = out_features

@@ -1,0 +1,149 @@
+"""Flags that several commands take, and the problem that they describe."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from isthmus.cli.parsing import Changes
+from isthmus.data.recipes import Recipe
+from isthmus.errors import OptionError, SettingError
+
+if TYPE_CHECKING:
+    from isthmus.data.problems import Problem
+    from isthmus.data.tasks import Setting
+
+DEFAULT_PROBLEM = "digits-photo"
+
+
+@dataclass(frozen=True)
+class Folders:
+    """Your own images.
+
+    Attributes:
+        source: folder with a folder of images for each class.
+        target: folder of images of the other domain; class folders of the source's names are used for measuring only,
+            those of other names are classes to learn.
+        exam: folder with a folder of images for each class, held out for measuring on the target.
+        domains: instead of these, two or more folders, each with a folder of images for each of its own classes: a
+            joint problem, for which a quarter of each class is held out for measuring.
+        image_size: side of the network's input in pixels; by default chosen from the images.
+        on_bad_image: what to do about an image that cannot be read.
+    """
+
+    source: Path | None = None
+    target: Path | None = None
+    exam: Path | None = None
+    domains: tuple[Path, ...] = ()
+    image_size: int | None = None
+    on_bad_image: Literal["fail", "skip"] = "fail"
+
+    def given(self) -> bool:
+        """Whether the problem is to be made of folders."""
+        return self != Folders()
+
+    def setting(self) -> Setting:
+        """The setting of their problem, by the names of the class folders; no image is read."""
+        from isthmus.data.readers.folder_classes import folder_setting
+        from isthmus.data.tasks import Setting
+
+        return Setting.JOINT if self._joint() else folder_setting(*self._domains())
+
+    def reason(self, setting: Setting) -> str:
+        """What makes their problem one of this setting."""
+        if self._joint():
+            return "`--domains` makes a joint problem."
+        own = setting.value == "inductive"
+        classes = "class folders of other names than the source's" if own else "the source's class folders, or none"
+        return f"`{self.target}` has {classes}."
+
+    def problem(self, backbone: str | None) -> Problem:
+        """The problem of these folders."""
+        from isthmus.data.readers.folders import folder_problem
+        from isthmus.data.readers.joint_folders import joint_folder_problem
+
+        reading: dict[str, Any] = {
+            "backbone": backbone,
+            "image_size": self.image_size,
+            "on_bad_image": self.on_bad_image,
+        }
+        if self._joint():
+            return joint_folder_problem(self.domains, **reading)
+        return folder_problem(*self._domains(), self.exam, **reading)
+
+    def _joint(self) -> bool:
+        """Whether the domains have labels each."""
+        others = [name for name in ("source", "target", "exam") if getattr(self, name) is not None]
+        if self.domains and others:
+            raise OptionError(
+                f"Expected `--domains` alone, or `--source`, `--target` and `--exam`, but got `--domains` and "
+                f"{', '.join(f'`--{name}`' for name in others)}."
+            )
+        return bool(self.domains)
+
+    def _domains(self) -> tuple[Path, Path]:
+        if self.source is None or self.target is None:
+            missing = "--source" if self.source is None else "--target"
+            raise OptionError(
+                f"Expected both `--source DIR` and `--target DIR`, as for all problems of your own images, "
+                f"but `{missing}` is missing."
+            )
+        return self.source, self.target
+
+
+@dataclass(frozen=True)
+class Training:
+    """Training and its output.
+
+    Attributes:
+        out: output folder; by default one below isthmus-out, named after the problem.
+        backbone: `digits`, `svhn`, `signs`, `mlp` or any timm model; the problem's own by default.
+        select_by: label-free score that picks the `selected` epoch: `information_maximisation` (the
+            default) or `entropy`; in the assisted setting `main_on_source`.
+        data_root: where benchmark data lies; by default `ISTHMUS_DATA`, else ~/.cache/isthmus.
+        resume: continue what was killed, exactly.
+        overwrite: replace what is in the output folder.
+        json: print the content of results.json.
+    """
+
+    out: Path | None = None
+    backbone: str | None = None
+    select_by: str | None = None
+    data_root: Path | None = None
+    resume: bool = False
+    overwrite: bool = False
+    json: bool = False
+
+    def arguments(self) -> dict[str, Any]:
+        """What `isthmus.compare` and `isthmus.fit` take of this."""
+        return {name: getattr(self, name) for name in ("out", "backbone", "select_by", "resume", "overwrite")}
+
+
+def chosen_problem(
+    name: str | None, folders: Folders, training: Training, recipe: Changes[Recipe], methods: Sequence[str]
+) -> Problem:
+    """The problem that the flags describe, with the recipe that they change."""
+    from isthmus.experiments.run import check_setting
+
+    if folders.given():
+        if name is not None:
+            raise OptionError(
+                f"Expected a problem's name or flags for images of your own, but got both (`{name}`). "
+                f"`--source`, `--target`, `--exam`, `--domains`, `--image-size` and `--on-bad-image` are for your own "
+                f"images."
+            )
+        setting = folders.setting()
+        try:
+            check_setting(methods, setting)
+        except SettingError as error:
+            raise SettingError(f"{error} {folders.reason(setting)}") from None
+        problem = folders.problem(training.backbone)
+    else:
+        from isthmus.data.benchmarks import load_problem, setting_of
+
+        name = name or DEFAULT_PROBLEM
+        check_setting(methods, setting_of(name))
+        problem = load_problem(name, training.data_root)
+    return replace(problem, recipe=recipe.over(problem.recipe))

@@ -1,0 +1,120 @@
+"""What commands print."""
+
+from __future__ import annotations
+
+import inspect
+import json as json_module
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TextIO
+
+from isthmus.progress import first_process
+
+if TYPE_CHECKING:
+    from isthmus.methods.registry import MethodEntry
+
+
+def show_results(folder: Path, json: bool) -> None:
+    """The table of an output folder, or its results as JSON; on the first process."""
+    if not first_process():
+        return
+    from rich.console import Console
+
+    from isthmus.report.pixelwise import metric_names, metric_table
+    from isthmus.report.results import read_results
+    from isthmus.report.tables import summary_table
+
+    results = read_results(folder)
+    if json:
+        print_json(results)
+        return
+    output = Console()
+    output.print(summary_table(results))
+    if metric_names(results):
+        output.print(metric_table(results))
+    output.print(f"Report: {folder / 'report.html'}", markup=False, highlight=False, soft_wrap=True)
+
+
+def show_classes(result: dict[str, Any]) -> None:
+    """Accuracies of a model, overall and by class."""
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(
+        "class", "samples", "accuracy %", title=f"{result['exam']}: accuracy {100 * result['accuracy']:.2f} %"
+    )
+    for row in result["classes"]:
+        table.add_row(row["name"], str(row["samples"]), f"{100 * row['accuracy']:.1f}" if row["samples"] else "–")
+    Console().print(table)
+
+
+def show_pixels(result: dict[str, Any]) -> None:
+    """Metrics of a model for pixel-wise tasks, by task."""
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table("task", "metric", "value", title=f"{result['exam']}, {result['samples']} samples")
+    for task, values in result["tasks"].items():
+        for name, value in values.items():
+            table.add_row(task, name, f"{value:.4g}")
+    Console().print(table)
+
+
+def write_rows(rows: list[dict[str, Any]], file: TextIO, json: bool) -> None:
+    """As CSV or as JSON."""
+    if json:
+        file.write(_json(rows))
+        return
+    import csv
+
+    writer = csv.DictWriter(file, list(rows[0]), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+
+
+def show_method(entry: MethodEntry) -> None:
+    """What a method or a term is, and its options with their defaults."""
+    from rich.console import Console
+
+    output = Console()
+    about = f"{entry.name}: {entry.summary} ({entry.source}; {entry.setting})"
+    output.print(about, markup=False, highlight=False, soft_wrap=True)
+    output.print(inspect.cleandoc(entry.load().__doc__ or ""), markup=False, highlight=False, soft_wrap=True)
+    example = ",".join(f"{name}={'null' if value is None else value}" for name, value in method_options(entry).items())
+    if example:
+        output.print(f"Defaults: {entry.name}:{example}", markup=False, highlight=False, soft_wrap=True)
+
+
+def method_row(entry: MethodEntry) -> dict[str, str]:
+    """A method or a term in a list."""
+    return {"name": entry.name, "setting": entry.setting, "summary": entry.summary, "source": entry.source}
+
+
+def method_options(entry: MethodEntry) -> dict[str, Any]:
+    """A method's options with their defaults."""
+    parameters = inspect.signature(entry.load()).parameters.values()
+    return {parameter.name: parameter.default for parameter in parameters if parameter.kind is parameter.KEYWORD_ONLY}
+
+
+def show_by_setting(rows: list[dict[str, str]]) -> None:
+    """A list with a part for each setting."""
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table("name", "summary", "source", box=None, pad_edge=False)
+    table.columns[0].no_wrap = True  # a name is there to be copied
+    for setting in dict.fromkeys(row["setting"] for row in rows):
+        table.add_row(f"\n[bold]{setting}[/bold]")
+        for row in rows:
+            if row["setting"] == setting:
+                table.add_row(row["name"], row["summary"], row["source"])
+    Console().print(table)
+
+
+def print_json(content: Any) -> None:
+    """Plain data, on standard output."""
+    sys.stdout.write(_json(content))
+
+
+def _json(content: Any) -> str:
+    return json_module.dumps(content, indent=2) + "\n"
