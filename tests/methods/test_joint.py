@@ -13,6 +13,7 @@ from isthmus.data.batches import JointBatch, Labelled, Unlabelled
 from isthmus.data.tasks import Classification
 from isthmus.errors import OptionError, SettingError
 from isthmus.functional.robust import irls_weights, scales
+from isthmus.methods.base import Update
 from isthmus.methods.joint.hard_sharing import HardSharing
 from isthmus.methods.joint.joint_irls import JointIRLS
 from isthmus.methods.joint.pretrain_finetune import PretrainFinetune
@@ -44,16 +45,24 @@ def train(method: SideBySide, epochs: range, total: int = 8) -> None:
             for seed in range(3):
                 stage = next(stage for stage in method.stages() if epoch / total < stage.until)
                 for update in stage.steps(batch(domain, seed), epoch / total):
-                    parameters = [p for name in update.groups for p in method.groups()[name].parameters()]
-                    (objective,) = update.objectives
-                    for p, g in zip(parameters, torch.autograd.grad(objective.loss, parameters)):
-                        p.data -= LR * g
-                    if update.then is not None:
-                        update.then(LR)
+                    descend(method, update)
+
+
+def descend(method: SideBySide, update: Update, lr: float = LR) -> None:
+    """What the engine does with an update, by plain gradient descent."""
+    steps = []
+    for name in update.groups:
+        parameters = list(method.groups()[name].parameters())
+        loss = sum(objective.loss for objective in update.objectives if name in objective.on)
+        steps += zip(parameters, torch.autograd.grad(loss, parameters, retain_graph=True))  # type: ignore[arg-type]
+    for parameter, gradient in steps:
+        parameter.data -= lr * gradient
+    if update.then is not None:
+        update.then(lr)
 
 
 def linear_layers(method: SideBySide, place: int) -> list[nn.Linear]:
-    return [module for module in method.network(place)[0].modules() if isinstance(module, nn.Linear)]
+    return [module for module in method.matched_network(place).modules() if isinstance(module, nn.Linear)]
 
 
 def distances(method: SideBySide) -> list[float]:
@@ -81,8 +90,8 @@ def test_a_step_is_the_papers(pull: Any) -> None:
 
     layers = [linear_layers(method, place) for place in range(3)]  # blocks (0, 1) and (1, 2)
     images, labels = batch(1).samples.images, batch(1).samples.labels  # type: ignore[union-attr]
-    network, head = method.network(1)
-    task = cross_entropy(head(network(images)), labels)
+    network = method.predictors()[1]
+    task = cross_entropy(network(images), labels)
     expected: list[Tensor] = []
     for depth, layer in enumerate(layers[1]):
         blocks = [b for b in (depth - 1, depth) if 0 <= b < 2]
@@ -97,14 +106,10 @@ def test_a_step_is_the_papers(pull: Any) -> None:
                 expected.append(top / (1 + 2 * LR * 0.3 * sum(c for c, _ in others)))
 
     (update,) = method.steps(batch(1), 0.0)
-    (objective,) = update.objectives
     assert update.groups == ("backbone_1", "head_1")
     parameters = [p for layer in layers[1] for p in layer.parameters()]
-    for p, g in zip(parameters, torch.autograd.grad(objective.loss, parameters)):
-        p.data -= LR * g
     assert (update.then is not None) == (pull == "proximal")
-    if update.then is not None:
-        update.then(LR)
+    descend(method, update)
     for p, e in zip(parameters, expected):
         torch.testing.assert_close(p, e)
 
@@ -167,44 +172,44 @@ def test_statistics_are_each_domains_own() -> None:
     torch.manual_seed(0)
     digits = DigitsBackbone()
     method = HardSharing(digits, *TASKS, shared=1.0)
-    ours, theirs = (dict(method.network(place)[0].named_parameters()) for place in (0, 2))
+    ours, theirs = (dict(method.matched_network(place).named_parameters()) for place in (0, 2))
     assert all(ours[name] is theirs[name] for name in ours)
-    buffers = [dict(method.network(place)[0].named_buffers()) for place in (0, 2)]
+    buffers = [dict(method.matched_network(place).named_buffers()) for place in (0, 2)]
     assert all(buffers[0][name] is not buffers[1][name] for name in buffers[0])
 
 
 def test_finetuning_starts_from_what_all_learned_together() -> None:
     method = PretrainFinetune(backbone(), *TASKS, pretrain_share=0.5)
-    start = [p.clone() for p in method.network(1)[0].parameters()]
+    start = [p.clone() for p in method.matched_network(1).parameters()]
     train(method, range(4))
-    assert all(torch.equal(p, q) for p, q in zip(method.network(1)[0].parameters(), start))
+    assert all(torch.equal(p, q) for p, q in zip(method.matched_network(1).parameters(), start))
     assert min(distances(method)) > 0
-    assert all(network.backbone is method.backbone for network in method.predictors())
+    assert all(network.backbone is method.matched_network(0) for network in method.predictors())
     next(method.steps(batch(0), 0.0))
     assert distances(method) == [0.0] * 3
     train(method, range(4, 6))
     assert min(distances(method)) > 0
-    assert method.predictors()[1].backbone is method.network(1)[0]
+    assert method.predictors()[1].backbone is method.matched_network(1)
 
 
 def test_what_does_not_fit_is_refused() -> None:
     for options in ({"initial_share": 1.5}, {"trade_off": -1.0}, {"weighting": "huber"}, {"sweeps": 0}):
         with pytest.raises(OptionError):
             JointIRLS(backbone(), *TASKS, **options)  # type: ignore[arg-type]
-    with pytest.raises(SettingError, match="domain 1 has none"):
+    with pytest.raises(SettingError, match="Expected labels in every domain"):
         next(JointIRLS(backbone(), *TASKS).steps(JointBatch(1, Unlabelled(torch.zeros(2, 5))), 0.0))
 
 
 def test_shared_layers_have_one_optimiser() -> None:
     method = HardSharing(backbone(), *TASKS, shared=0.5)
     groups = method.groups()
-    assert set(groups) == {"common", "backbone", "backbone_1", "backbone_2", "head", "head_1", "head_2"}
+    assert set(groups) == {"common_backbone", "backbone", "backbone_1", "backbone_2", "head", "head_1", "head_2"}
     everything = [parameter for group in groups.values() for parameter in group.parameters()]
     assert len(everything) == len(set(everything))
     assert set(everything) == set(method.parameters())
-    assert set(HardSharing(backbone(), *TASKS, shared=1.0).groups()) == {"common", "head", "head_1", "head_2"}
+    assert set(HardSharing(backbone(), *TASKS, shared=1.0).groups()) == {"common_backbone", "head", "head_1", "head_2"}
     (update,) = method.steps(batch(2), 0.0)
-    assert update.groups == ("common", "backbone_2", "head_2")
+    assert update.groups == ("common_backbone", "backbone_2", "head_2")
 
 
 def test_pretrained_backbones_and_their_depths_have_rates_of_their_own() -> None:
@@ -215,7 +220,7 @@ def test_pretrained_backbones_and_their_depths_have_rates_of_their_own() -> None
         assert rates == {name: 1.0 if name.startswith("head") else 0.1 for name in method.groups()}
     method = JointIRLS(backbone(), *TASKS)
     factors = method.stage_rates(0.5)
-    for network in method.backbones():
+    for network in map(method.matched_network, range(3)):
         linear = [layer for layer in network.modules() if isinstance(layer, nn.Linear)]
         assert [factors[layer.weight] for layer in linear] == [0.25, 0.5, 1.0]
 

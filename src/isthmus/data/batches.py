@@ -47,6 +47,17 @@ class Labelled:
 
 
 @dataclass(frozen=True)
+class Incomplete:
+    """Images with a hole, and as they were before it was cut."""
+
+    images: Tensor
+    whole: Tensor
+
+    def to(self, layout: Layout) -> Incomplete:
+        return Incomplete(layout.place(self.images), layout.place(self.whole))
+
+
+@dataclass(frozen=True)
 class Anchored:
     """Images with the labels of anchor tasks, by the tasks' names. There is no field for main tasks."""
 
@@ -69,7 +80,7 @@ class FullyLabelled:
         return FullyLabelled(layout.place(self.images), _moved(self.main, layout), _moved(self.anchors, layout))
 
 
-DomainBatch = Union[Labelled, Unlabelled, Anchored, FullyLabelled]
+DomainBatch = Union[Labelled, Unlabelled, Incomplete, Anchored, FullyLabelled]
 """A batch of one domain."""
 
 

@@ -25,7 +25,7 @@ class Recipe:
         backbone_lr_factor: times `lr`, for a pretrained backbone; one trained from scratch takes `lr`.
         frozen_stages: how many of the first stages that the architecture of the backbone counts keep their weights.
         stage_lr_decay: learning rate of a stage of the backbone as a share of the next one's.
-        momentum: of SGD; ignored by the others.
+        momentum: of SGD, and the first of Adam's and AdamW's decay rates.
         weight_decay: L2 penalty (SGD, Adam) or decoupled decay (AdamW).
         schedule: `annealed`, (1 + 10 p)^-0.75 over progress p, or `constant`.
         clip_norm: largest norm of an update's gradient; None for no clipping.

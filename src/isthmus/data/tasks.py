@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
+from typing import Union
 
 import torch
 from torch import Tensor
 
+from isthmus.checks import at_least
 from isthmus.errors import DataError
 
 
@@ -49,6 +51,41 @@ class Classification:
     @property
     def num_classes(self) -> int:
         return len(self.classes)
+
+
+@dataclass(frozen=True)
+class Completion:
+    """What is missing of an image: a square hole at a random place, filled with grey.
+
+    The paper cuts out 22 pixels of images whose size it does not state; of 64, that is a third of the side.
+
+    Attributes:
+        hole: side of the square, in pixels.
+    """
+
+    hole: int
+    metric = "L2 loss"
+    higher_is_better = False
+
+    def __post_init__(self) -> None:
+        at_least(1, hole=self.hole)
+
+    def corners(self, images: int, height: int, width: int, generator: torch.Generator) -> Tensor:
+        """The top and left of a hole in each of some images, anywhere that it fits, (images, 2)."""
+        rows = torch.randint(height - self.hole + 1, (images,), generator=generator)
+        return torch.stack([rows, torch.randint(width - self.hole + 1, (images,), generator=generator)], dim=1)
+
+
+@dataclass(frozen=True)
+class Generation:
+    """New images like those of the domain."""
+
+    metric = "Fréchet distance"
+    higher_is_better = False
+
+
+DomainTask = Union[Classification, Completion, Generation]
+"""What is learned of one domain of a joint problem."""
 
 
 @dataclass(frozen=True)

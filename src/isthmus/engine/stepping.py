@@ -134,4 +134,4 @@ def make_optimizer(
             fused=True,
         )
     algorithm = torch.optim.Adam if recipe.optimizer == "adam" else torch.optim.AdamW
-    return algorithm(parameters, lr, weight_decay=recipe.weight_decay, fused=True)
+    return algorithm(parameters, lr, betas=(recipe.momentum, 0.999), weight_decay=recipe.weight_decay, fused=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass, field
 from typing import ClassVar, Generic, Protocol, TypeVar, Union
 
@@ -11,12 +12,14 @@ from torch import Tensor, nn
 
 from isthmus.data.batches import DomainBatch, Turns
 from isthmus.data.tasks import Setting
+from isthmus.nn.adversaries import Generator
+from isthmus.nn.autoencoder import AutoEncoder
 from isthmus.nn.backbones.base import Backbone
 from isthmus.nn.classifiers import Classifier
 from isthmus.nn.dense import DenseNetwork
 
 BatchT = TypeVar("BatchT")
-Predictor = Union[Classifier, DenseNetwork]
+Predictor = Union[Classifier, DenseNetwork, AutoEncoder, Generator]
 
 
 @dataclass(frozen=True)
@@ -70,6 +73,15 @@ class Update:
         joined.target = self.target if other.target is None else other.target
         joined.then = self.then or other.then
         return joined
+
+    def named(self, names: Mapping[str, tuple[str, ...]]) -> Update:
+        """The same update of groups that go by other names, or that are several: those of one network of many."""
+        renamed = copy(self)
+        renamed.objectives = tuple(
+            Objective(objective.loss, tuple(other for name in objective.on for other in names[name]))
+            for objective in self.objectives
+        )
+        return renamed
 
     @property
     def groups(self) -> tuple[str, ...]:

@@ -1,70 +1,93 @@
-"""What methods with one network for each of several domains have in common."""
+"""What methods with networks for each of several domains have in common."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from copy import deepcopy
+from collections.abc import Iterator, Sequence
 from typing import cast
 
-from torch import Tensor, nn
+from torch import nn
 
-from isthmus.data.batches import JointBatch, Labelled
-from isthmus.data.tasks import Classification, Setting
-from isthmus.errors import SettingError
-from isthmus.methods.base import Method
-from isthmus.nn.backbones.base import Backbone, WithNeck
-from isthmus.nn.classifiers import Classifier
+from isthmus.data.batches import JointBatch
+from isthmus.data.tasks import DomainTask, Setting
+from isthmus.methods.base import Method, Predictor, Update
+from isthmus.methods.learners import DomainNetwork, Learner, learner_for
 
 
 class SideBySide(Method[JointBatch]):
-    """Copies of one backbone, all from the same initial weights, each with a classifier of its domain's classes.
+    """A learner for each domain, all from the same initial weights. What the task is, only they know.
 
-    The first domain's are `backbone` and `head`, the others' `backbone_1`, `head_1` and so on: groups of their own.
+    The groups of the first domain have the names that its learner gives them, such as `backbone` and `head`; the
+    others' have their number behind, `backbone_1`, `head_1` and so on.
+
+    Attributes:
+        domains: how many.
+        matched: the groups of a learner that all domains have in the same form.
     """
 
     setting = Setting.JOINT
 
-    def __init__(self, backbone: Backbone, tasks: Sequence[Classification]) -> None:
+    def __init__(self, network: DomainNetwork, tasks: Sequence[DomainTask]) -> None:
         super().__init__()
         self.domains = len(tasks)
-        self.backbone = WithNeck(backbone)
-        for place, task in enumerate(tasks):
-            backbone_name, head_name = self.group_names(place)
-            if place:
-                self.add_module(backbone_name, deepcopy(self.backbone))
-            self.add_module(head_name, nn.Linear(self.backbone.out_features, task.num_classes))
+        first = learner_for(network, tasks[0])
+        self.matched = first.matched
+        self.learners = nn.ModuleList([first, *(first.beside(task) for task in tasks[1:])])
 
-    def group_names(self, place: int) -> tuple[str, str]:
-        """The groups of a domain: its backbone and its classifier."""
-        return (f"backbone_{place}", f"head_{place}") if place else ("backbone", "head")
+    def learner(self, place: int) -> Learner:
+        """Of the domain at a place."""
+        return cast("Learner", self.learners[place])
 
-    def network(self, place: int) -> tuple[Backbone, nn.Module]:
-        """The backbone and the classifier of a domain."""
-        backbone, head = (self.get_submodule(name) for name in self.group_names(place))
-        return cast("Backbone", backbone), head
+    def group_name(self, place: int, name: str) -> str:
+        """What a group of a domain's learner is called here."""
+        return f"{name}_{place}" if place else name
 
-    def backbones(self) -> tuple[Backbone, ...]:
-        """Of all domains."""
-        return tuple(self.network(place)[0] for place in range(self.domains))
+    def group_names(self, place: int) -> tuple[str, ...]:
+        """The groups of a domain."""
+        return tuple(self.group_name(place, name) for name, _ in self.learner(place).named_children())
+
+    def groups(self) -> dict[str, nn.Module]:
+        return {
+            self.group_name(place, name): group
+            for place in range(self.domains)
+            for name, group in self.learner(place).named_children()
+        }
+
+    def updates(self, batch: JointBatch) -> Iterator[Update]:
+        """The updates of the batch's domain on its own task."""
+        learner = self.learner(batch.domain)
+        names = {name: (self.group_name(batch.domain, name),) for name, _ in learner.named_children()}
+        for update in learner.steps(batch.samples):
+            yield update.named(names)
+
+    def matched_network(self, place: int) -> nn.Module:
+        """What of a domain's networks is matched with those of the others."""
+        parts = {name: self.learner(place).get_submodule(name) for name in self.matched}
+        return next(iter(parts.values())) if len(parts) == 1 else nn.ModuleDict(parts)
+
+    @property
+    def convolutional(self) -> bool:
+        return self.learner(0).convolutional
 
     def learning_rates(self, lr: float, backbone_factor: float) -> dict[str, float]:
-        factor = backbone_factor if self.backbone.pretrained else 1.0
-        return {name: lr if name.startswith("head") else factor * lr for name in self.groups()}
+        factor = backbone_factor if self.learner(0).pretrained else 1.0
+        own = {
+            self.group_name(place, name)
+            for place in range(self.domains)
+            for name, _ in self.learner(place).named_children()
+            if name not in self.matched
+        }
+        return {name: lr if name in own else factor * lr for name in self.groups()}
 
     def stage_rates(self, decay: float) -> dict[nn.Parameter, float]:
-        return {p: rate for backbone in self.backbones() for p, rate in backbone.stage_rates(decay).items()}
+        return {
+            parameter: rate
+            for place in range(self.domains)
+            for parameter, rate in self.learner(place).stage_rates(decay).items()
+        }
 
-    def predictors(self) -> tuple[Classifier, ...]:
-        """Images to logits, for each domain."""
-        return tuple(Classifier(*self.network(place)) for place in range(self.domains))
+    def predictor(self) -> Predictor:
+        return self.predictors()[0]
 
-
-def images_and_labels(batch: JointBatch) -> tuple[Tensor, Tensor]:
-    """Of a domain that has labels.
-
-    Raises:
-        SettingError: it has none.
-    """
-    if not isinstance(batch.samples, Labelled):
-        raise SettingError(f"Expected labels in every domain, but domain {batch.domain} has none. Leave it out.")
-    return batch.samples.images, batch.samples.labels
+    def predictors(self) -> tuple[Predictor, ...]:
+        """What prediction needs, for each domain."""
+        return tuple(self.learner(place).predictor() for place in range(self.domains))

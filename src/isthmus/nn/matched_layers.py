@@ -31,8 +31,9 @@ class MatchedLayers:
     adapts a network to its domain. What is frozen, or one and the same in two networks, does not take part either.
 
     A block is two adjacent layers $\varphi^l = (\theta^l, \theta^{l+1})$ of those that two networks have in common, in
-    the order of registration; a lone layer is a block by itself. Source: "Joint learning of neural networks via
-    iterative reweighted least squares", section 4.1.
+    the order of registration; a lone layer is a block by itself. Networks of several parts, as `ModuleDict`s, have no
+    block that reaches from one part into another: a generator and a discriminator are no sequence. Source: "Joint
+    learning of neural networks via iterative reweighted least squares", section 4.1.
 
     Args:
         networks: two or more.
@@ -75,8 +76,10 @@ class MatchedLayers:
         pairs: dict[tuple[int | None, ...], list[tuple[int, int]]] = {}
         for i, j in combinations(range(len(found)), 2):
             theirs = set(order[j])
-            for block in _blocks([layer for layer in order[i] if layer in theirs], ends):
-                pairs.setdefault(block, []).append((i, j))
+            both = [layer for layer in order[i] if layer in theirs]
+            for part in _parts(networks[i], self.names, both):
+                for block in _blocks(part, ends):
+                    pairs.setdefault(block, []).append((i, j))
         self.present: Bool[Tensor, "blocks n n"] = torch.zeros(len(pairs), len(found), len(found), dtype=torch.bool)
         self.standing: Float[Tensor, "blocks layers"] = torch.zeros(len(pairs), len(self.names), dtype=torch.float64)
         for index, (block, having) in enumerate(pairs.items()):
@@ -159,6 +162,13 @@ def _matched(
     distinct = {parameter for parameters in layer.values() for parameter in parameters}
     whole = len(distinct) == sum(map(len, layer.values()))
     return layer if len(layer) > 1 and len(shapes) == 1 and whole else None
+
+
+def _parts(network: nn.Module, names: Sequence[str], layers: Sequence[int]) -> list[list[int]]:
+    """Layers by the part of the network that they are in, in order."""
+    if not isinstance(network, nn.ModuleDict):
+        return [list(layers)]
+    return [[layer for layer in layers if names[layer].partition(".")[0] == part] for part in network]
 
 
 def _blocks(layers: Sequence[int], ends: bool) -> list[tuple[int | None, ...]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import torch
 from torch import Tensor
@@ -25,6 +25,12 @@ class Pull:
         self.parameters = list(parameters)
         self.means = list(means)
         self.strengths = list(strengths)
+
+    def of(self, parameters: Iterable[Tensor]) -> Pull:
+        """The part of it that concerns some parameters, such as those that have just been stepped."""
+        chosen = set(parameters)
+        rows = [row for row in zip(self.parameters, self.means, self.strengths) if row[0] in chosen]
+        return Pull([row[0] for row in rows], [row[1] for row in rows], [row[2] for row in rows])
 
     @torch.no_grad()
     def step(self, lr: float) -> None:

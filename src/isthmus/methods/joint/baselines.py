@@ -2,59 +2,59 @@
 
 from __future__ import annotations
 
-from isthmus.data.tasks import Classification
+from isthmus.data.tasks import DomainTask
 from isthmus.methods.joint.hard_sharing import HardSharing
 from isthmus.methods.joint.joint_irls import JointIRLS, PullForm
-from isthmus.nn.backbones.base import Backbone
+from isthmus.methods.learners import DomainNetwork
 
 
-def isolated(backbone: Backbone, *tasks: Classification) -> HardSharing:
+def isolated(network: DomainNetwork, *tasks: DomainTask) -> HardSharing:
     r"""A network for each domain, trained on it alone: what every method must beat.
 
     $$\min_{\theta_i} f_i(\theta_i) \text{ for each } i$$
 
     Args:
-        backbone: copied for each domain.
+        network: of the first domain, copied for the others.
         tasks: of the domains, in order.
     """
-    return HardSharing(backbone, *tasks, shared=0.0)
+    return HardSharing(network, *tasks, shared=0.0)
 
 
-def share_all(backbone: Backbone, *tasks: Classification) -> HardSharing:
-    r"""One network for all domains, with a classifier and batch statistics for each.
+def share_all(network: DomainNetwork, *tasks: DomainTask) -> HardSharing:
+    r"""One network for all domains, with batch statistics for each, and a classifier where classes are told apart.
 
     $$\min_\theta \sum_i f_i(\theta)$$
 
     Args:
-        backbone: of all domains.
+        network: of all domains.
         tasks: of the domains, in order.
     """
-    return HardSharing(backbone, *tasks, shared=1.0)
+    return HardSharing(network, *tasks, shared=1.0)
 
 
-def l2_reg_25(backbone: Backbone, *tasks: Classification) -> HardSharing:
+def l2_reg_25(network: DomainNetwork, *tasks: DomainTask) -> HardSharing:
     """The first 25 % of the layers are all domains' in common, the others apart.
 
     Args:
-        backbone: copied for each domain.
+        network: of the first domain, copied for the others.
         tasks: of the domains, in order.
     """
-    return HardSharing(backbone, *tasks, shared=0.25)
+    return HardSharing(network, *tasks, shared=0.25)
 
 
-def l2_reg_50(backbone: Backbone, *tasks: Classification) -> HardSharing:
+def l2_reg_50(network: DomainNetwork, *tasks: DomainTask) -> HardSharing:
     """The first 50 % of the layers are all domains' in common, the others apart.
 
     Args:
-        backbone: copied for each domain.
+        network: of the first domain, copied for the others.
         tasks: of the domains, in order.
     """
-    return HardSharing(backbone, *tasks, shared=0.5)
+    return HardSharing(network, *tasks, shared=0.5)
 
 
 def l2_reg(
-    backbone: Backbone,
-    *tasks: Classification,
+    network: DomainNetwork,
+    *tasks: DomainTask,
     trade_off: float = 0.1,
     pull: PullForm = "proximal",
     batch_norm: bool = False,
@@ -65,7 +65,7 @@ def l2_reg(
     $$\min_\theta \sum_i f_i(\theta_i) + \lambda \sum_{i < j} \sum_l \lVert \varphi_i^l - \varphi_j^l \rVert^2$$
 
     Args:
-        backbone: copied for each domain.
+        network: of the first domain, copied for the others.
         tasks: of the domains, in order.
         trade_off: $\lambda$.
         pull: as in `joint_irls`.
@@ -73,5 +73,5 @@ def l2_reg(
         ends: as in `joint_irls`.
     """
     return JointIRLS(
-        backbone, *tasks, trade_off=trade_off, weighting="none", pull=pull, batch_norm=batch_norm, ends=ends
+        network, *tasks, trade_off=trade_off, weighting="none", pull=pull, batch_norm=batch_norm, ends=ends
     )

@@ -5,74 +5,80 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from torch import nn
-from torch.nn.functional import cross_entropy
 
 from isthmus.data.batches import JointBatch
-from isthmus.data.tasks import Classification
+from isthmus.data.tasks import DomainTask
 from isthmus.errors import OptionError
 from isthmus.methods.base import Update
-from isthmus.methods.side_by_side import SideBySide, images_and_labels
-from isthmus.nn.backbones.base import Backbone
+from isthmus.methods.learners import DomainNetwork
+from isthmus.methods.side_by_side import SideBySide
 from isthmus.nn.batch_norm import batch_norms
-
-COMMON = "common"
-"""The group of what all domains share."""
 
 
 class HardSharing(SideBySide):
-    r"""Supervised training of a network for each domain, whose first layers are all domains' in common.
+    r"""A network for each domain, each trained on its own task; their first layers are all domains' in common.
 
     $$\min \sum_i f_i(\theta^1, \dots, \theta^k, \theta_i^{k+1}, \dots, \theta_i^L)$$
 
-    With `shared=0` each domain is learned in isolation; with 1 one backbone serves all, with a classifier for each. In
-    between these are the baselines that the paper calls L2Reg (25 %) and L2Reg (50 %). A layer is a module with
-    parameters of its own, in order of registration; a batch norm goes with the layer before it and is not counted.
+    With `shared=0` each domain is learned in isolation; with 1 the matched networks are one for all, and only what is
+    not matched, such as classifiers, is each domain's own. In between are the baselines that the paper calls L2Reg (25
+    %) and L2Reg (50 %). A layer is a module with parameters of its own, in order of registration; a batch norm goes
+    with the layer before it and is not counted. Of a generator and a discriminator each has its own first layers.
     Running statistics are each domain's own. Domains take turns batch by batch.
 
     Source: Zhang et al., "Joint learning of neural networks via iterative reweighted least squares", 2019, section 5,
     the baselines.
 
     Args:
-        backbone: copied for each domain.
+        network: of the first domain, copied for the others.
         tasks: of the domains, in order.
-        shared: part of the backbone's layers that is shared.
+        shared: part of each matched network's layers that is shared.
     """
 
     turns = "batch"
 
-    def __init__(self, backbone: Backbone, *tasks: Classification, shared: float) -> None:
-        super().__init__(backbone, tasks)
+    def __init__(self, network: DomainNetwork, *tasks: DomainTask, shared: float) -> None:
+        super().__init__(network, tasks)
         if not 0 <= shared <= 1:
             raise OptionError(f"Expected `shared` from 0 to 1, but got {shared}.")
-        common: list[nn.Parameter] = []
-        for name in first_layers(self.backbone, shared):
-            for parameter_name, parameter in self.backbone.get_submodule(name).named_parameters(recurse=False):
-                common.append(parameter)
-                for other in self.backbones()[1:]:
-                    setattr(other.get_submodule(name), parameter_name, parameter)
-        shared_ones = set(common)
-        parts = {COMMON: common}
+        parts = {self.common(name): self._tie(name, shared) for name in self.matched}
+        shared_ones = {parameter for common in parts.values() for parameter in common}
         for name, group in super().groups().items():
             parts[name] = [parameter for parameter in group.parameters() if parameter not in shared_ones]
         trained = {name: [p for p in parameters if p.requires_grad] for name, parameters in parts.items()}
         self.parts: dict[str, nn.Module] = {name: nn.ParameterList(those) for name, those in trained.items() if those}
 
     def groups(self) -> dict[str, nn.Module]:
-        """What is shared is one group, with one optimiser; the others hold what is left of each domain's network."""
+        """What is shared of a matched group is one group, with one optimiser; the others hold what is left."""
         return self.parts
 
+    def common(self, name: str) -> str:
+        """What the group is called that all domains share of a matched group."""
+        return f"common_{name}"
+
     def steps(self, batch: JointBatch, progress: float) -> Iterator[Update]:
-        images, labels = images_and_labels(batch)
-        backbone, head = self.network(batch.domain)
-        task = cross_entropy(head(backbone(images)), labels)
-        on = tuple(name for name in (COMMON, *self.group_names(batch.domain)) if name in self.parts)
-        yield Update(task, on=on, log={"task": task})
+        learner = self.learner(batch.domain)
+        both = {name: (self.common(name), self.group_name(batch.domain, name)) for name, _ in learner.named_children()}
+        names = {name: tuple(part for part in parts if part in self.parts) for name, parts in both.items()}
+        for update in learner.steps(batch.samples):
+            yield update.named(names)
+
+    def _tie(self, name: str, share: float) -> list[nn.Parameter]:
+        """Make the first layers of a matched group one and the same in all domains; their parameters."""
+        first, *others = (self.learner(place).get_submodule(name) for place in range(self.domains))
+        common: list[nn.Parameter] = []
+        for layer in first_layers(first, share):
+            for parameter_name, parameter in first.get_submodule(layer).named_parameters(recurse=False):
+                common.append(parameter)
+                for other in others:
+                    setattr(other.get_submodule(layer), parameter_name, parameter)
+        return common
 
 
-def first_layers(backbone: Backbone, share: float) -> list[str]:
+def first_layers(network: nn.Module, share: float) -> list[str]:
     """Names of the modules that make up the first layers, with the batch norms that follow them."""
-    norms = set(batch_norms(backbone))
-    modules = {name: m for name, m in backbone.named_modules() if next(m.parameters(recurse=False), None) is not None}
+    norms = set(batch_norms(network))
+    modules = {name: m for name, m in network.named_modules() if next(m.parameters(recurse=False), None) is not None}
     left = round(share * sum(module not in norms for module in modules.values()))
     names = []
     for name, module in modules.items():

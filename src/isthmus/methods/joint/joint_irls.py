@@ -7,16 +7,15 @@ from typing import Any, Literal, get_args
 
 import torch
 from torch import Tensor
-from torch.nn.functional import cross_entropy
 
 from isthmus.checks import at_least, one_of, positive
 from isthmus.data.batches import JointBatch
-from isthmus.data.tasks import Classification
+from isthmus.data.tasks import DomainTask
 from isthmus.errors import OptionError
 from isthmus.functional.robust import Norm, Weighting, consistency, irls_weights, scales
 from isthmus.methods.base import Survey, Update
-from isthmus.methods.side_by_side import SideBySide, images_and_labels
-from isthmus.nn.backbones.base import Backbone
+from isthmus.methods.learners import DomainNetwork
+from isthmus.methods.side_by_side import SideBySide
 from isthmus.nn.matched_layers import MatchedLayers
 from isthmus.nn.pull import Pull
 
@@ -38,7 +37,7 @@ class JointIRLS(SideBySide):
     settled they stay. The pull is a step of its own after each step on the task.
 
     Args:
-        backbone: copied for each domain.
+        network: of the first domain, copied for the others.
         tasks: of the domains, in order.
         trade_off: $\lambda$.
         weighting: `paper` for the weights of the paper, which minimise the Cauchy norm; `geman_mcclure` for those that
@@ -64,8 +63,8 @@ class JointIRLS(SideBySide):
 
     def __init__(
         self,
-        backbone: Backbone,
-        *tasks: Classification,
+        network: DomainNetwork,
+        *tasks: DomainTask,
         trade_off: float = 0.1,
         weighting: Literal["paper", "geman_mcclure", "none"] = "paper",
         initial_share: float = 0.5,
@@ -75,7 +74,7 @@ class JointIRLS(SideBySide):
         batch_norm: bool = False,
         ends: bool = False,
     ) -> None:
-        super().__init__(backbone, tasks)
+        super().__init__(network, tasks)
         at_least(0, trade_off=trade_off, tolerance=tolerance)
         at_least(1, sweeps=sweeps)
         positive(initial_share=initial_share)
@@ -89,7 +88,8 @@ class JointIRLS(SideBySide):
         self.sweeps = sweeps
         self.tolerance = tolerance
         self.proximal = pull == "proximal"
-        self.layers = MatchedLayers(self.backbones(), batch_norm=batch_norm, ends=ends)
+        networks = [self.matched_network(place) for place in range(self.domains)]
+        self.layers = MatchedLayers(networks, batch_norm=batch_norm, ends=ends)
         unit = self.layers.unit_weights()
         self.register_buffer("weightings", unit.new_zeros(0, *unit.shape))
         self.register_buffer("weighted_at", torch.zeros(0, dtype=torch.long))
@@ -121,14 +121,16 @@ class JointIRLS(SideBySide):
         self.consistency = torch.cat([self.consistency, self._consistency(squared)[None]])
 
     def steps(self, batch: JointBatch, progress: float) -> Iterator[Update]:
-        images, labels = images_and_labels(batch)
-        backbone, head = self.network(batch.domain)
-        task = cross_entropy(head(backbone(images)), labels)
-        pull, on, log = self._pull(batch.domain), self.group_names(batch.domain), {"task": task}
-        if self.proximal:
-            yield Update(task, on=on, log=log, then=pull.step)
-        else:
-            yield Update(task + pull.loss(), on=on, log=log)
+        groups = self.groups()
+        for update in self.updates(batch):
+            pulled = [self.group_name(batch.domain, name) for name in self.matched]
+            pulled = [name for name in pulled if name in update.groups]
+            pull = self._pull(batch.domain).of(p for name in pulled for p in groups[name].parameters())
+            if self.proximal:
+                update.then = pull.step
+            elif pulled:
+                update &= Update(pull.loss(), on=tuple(pulled))
+            yield update
 
     def findings(self) -> dict[str, Tensor | Sequence[str]]:
         """Weights of every weighting, when they were set and for which blocks, and the consistency by epoch."""

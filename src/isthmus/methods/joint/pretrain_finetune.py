@@ -6,29 +6,28 @@ from collections.abc import Iterator
 
 import torch
 from torch import Tensor
-from torch.nn.functional import cross_entropy
 
 from isthmus.checks import below, positive
 from isthmus.data.batches import JointBatch
-from isthmus.data.tasks import Classification
-from isthmus.methods.base import Stage, Survey, Update
-from isthmus.methods.side_by_side import SideBySide, images_and_labels
-from isthmus.nn.backbones.base import Backbone
-from isthmus.nn.classifiers import Classifier
+from isthmus.data.tasks import DomainTask
+from isthmus.methods.base import Predictor, Stage, Survey, Update
+from isthmus.methods.learners import DomainNetwork, Learner
+from isthmus.methods.side_by_side import SideBySide
 
 
 class PretrainFinetune(SideBySide):
-    r"""Supervised training of one backbone with a classifier for each domain, then of every domain's own copy.
+    r"""One network is trained on the tasks of all domains, then a copy of it on each domain's alone.
 
     $$\min_{\theta} \sum_i f_i(\theta) \quad \text{then} \quad \min_{\theta_i} f_i(\theta_i) \text{ for each } i$$
 
-    The second part has optimisers and a schedule of its own. Domains take turns batch by batch.
+    What is not matched, such as classifiers, is each domain's own throughout. The second part has optimisers and a
+    schedule of its own. Domains take turns batch by batch.
 
     Source: Zhang et al., "Joint learning of neural networks via iterative reweighted least squares", 2019, section 5,
     the baselines.
 
     Args:
-        backbone: of all domains.
+        network: of all domains.
         tasks: of the domains, in order.
         pretrain_share: part of the run that is spent on all domains together; the paper leaves it open.
     """
@@ -36,8 +35,8 @@ class PretrainFinetune(SideBySide):
     turns = "batch"
     apart: Tensor
 
-    def __init__(self, backbone: Backbone, *tasks: Classification, pretrain_share: float = 0.5) -> None:
-        super().__init__(backbone, tasks)
+    def __init__(self, network: DomainNetwork, *tasks: DomainTask, pretrain_share: float = 0.5) -> None:
+        super().__init__(network, tasks)
         positive(pretrain_share=pretrain_share)
         below(1, pretrain_share=pretrain_share)
         self.pretrain_share = pretrain_share
@@ -56,24 +55,29 @@ class PretrainFinetune(SideBySide):
     def steps(self, batch: JointBatch, progress: float) -> Iterator[Update]:
         if not self.finetuning:
             self._part()
-        yield self._update(batch, *self.group_names(batch.domain))
+        yield from self.updates(batch)
 
-    def predictors(self) -> tuple[Classifier, ...]:
-        """Images to logits, for each domain: with the common backbone as long as there is no other."""
-        own = super().predictors()
-        return own if self.apart else tuple(Classifier(self.backbone, network.head) for network in own)
+    def predictors(self) -> tuple[Predictor, ...]:
+        """What prediction needs, for each domain: of the common networks as long as there are no others."""
+        if self.apart:
+            return super().predictors()
+        return tuple(self._on_common(place).predictor() for place in range(self.domains))
+
+    def _on_common(self, place: int) -> Learner:
+        """A domain's learner on the matched networks of the first."""
+        return self.learner(place).with_matched(self.learner(0))
 
     def _pretraining_steps(self, batch: JointBatch, progress: float) -> Iterator[Update]:
-        yield self._update(batch, "backbone", self.group_names(batch.domain)[1])
-
-    def _update(self, batch: JointBatch, backbone: str, head: str) -> Update:
-        images, labels = images_and_labels(batch)
-        task = cross_entropy(self.get_submodule(head)(self.get_submodule(backbone)(images)), labels)
-        return Update(task, on=(backbone, head), log={"task": task})
+        learner = self._on_common(batch.domain)
+        places = {name: 0 if name in self.matched else batch.domain for name, _ in learner.named_children()}
+        names = {name: (self.group_name(place, name),) for name, place in places.items()}
+        for update in learner.steps(batch.samples):
+            yield update.named(names)
 
     def _part(self) -> None:
-        """Give every domain a copy of the common backbone."""
-        for other in self.backbones()[1:]:
-            other.load_state_dict(self.backbone.state_dict())
+        """Give every domain a copy of the common networks."""
+        common = self.matched_network(0).state_dict()
+        for place in range(1, self.domains):
+            self.matched_network(place).load_state_dict(common)
         self.apart.fill_(True)
         self.finetuning = True

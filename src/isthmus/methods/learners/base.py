@@ -1,0 +1,54 @@
+"""One domain's networks and how its task trains them: all that methods for several domains know of a task."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from copy import copy, deepcopy
+from typing import Any, ClassVar
+
+from torch import nn
+
+from isthmus.data.tasks import DomainTask
+from isthmus.methods.base import Predictor, Update
+
+
+class Learner(nn.Module, ABC):
+    """One domain's networks. Each direct submodule is a group of parameters, as in a method.
+
+    Attributes:
+        matched: the groups that other domains have in the same form: what methods share or draw together, layer by
+            layer. The others are the domain's own.
+        pretrained: whether the matched groups' weights come from another data set.
+        convolutional: whether images should be laid out channels-last.
+    """
+
+    matched: ClassVar[tuple[str, ...]]
+    pretrained: bool = False
+    convolutional: bool = True
+
+    @abstractmethod
+    def steps(self, samples: Any) -> Iterator[Update]:
+        """The updates of one batch of the domain, in order, by the names of the learner's groups.
+
+        Raises:
+            SettingError: the batch is not of the task.
+        """
+
+    @abstractmethod
+    def predictor(self) -> Predictor:
+        """What prediction needs of the networks."""
+
+    def beside(self, task: DomainTask) -> Learner:
+        """A learner for another domain, from the same initial weights."""
+        return deepcopy(self)
+
+    def with_matched(self, other: Learner) -> Learner:
+        """This learner with the other's matched groups in place of its own; nothing is copied."""
+        borrowing = copy(self)
+        borrowing._modules = {**self._modules, **{name: other._modules[name] for name in self.matched}}
+        return borrowing
+
+    def stage_rates(self, decay: float) -> dict[nn.Parameter, float]:
+        """Learning-rate factors by depth; none unless the architecture counts stages."""
+        return {}
