@@ -24,11 +24,15 @@ if TYPE_CHECKING:
     from isthmus.data.readers.joint_folders import joint_folder_problem as joint_folder_problem
     from isthmus.data.recipes import Recipe as Recipe
     from isthmus.data.tasks import Classification as Classification
+    from isthmus.data.tasks import Completion as Completion
+    from isthmus.data.tasks import Generation as Generation
     from isthmus.data.tasks import Labels as Labels
     from isthmus.engine.hardware import Hardware as Hardware
     from isthmus.errors import IsthmusError as IsthmusError
     from isthmus.evaluation.dense_models import DenseModel as DenseModel
     from isthmus.evaluation.dense_models import load_dense_model as load_dense  # noqa: F401
+    from isthmus.evaluation.image_models import ImageModel as ImageModel
+    from isthmus.evaluation.image_models import load_image_model as load_images  # noqa: F401
     from isthmus.evaluation.models import Model as Model
     from isthmus.evaluation.models import load_model as load  # noqa: F401
     from isthmus.experiments import Comparison as Comparison
@@ -46,10 +50,13 @@ if TYPE_CHECKING:
 _PLACES = {
     "Classification": "data.tasks",
     "Comparison": "experiments",
+    "Completion": "data.tasks",
     "DenseModel": "evaluation.dense_models",
     "Domain": "data.problems",
     "Exam": "data.problems",
+    "Generation": "data.tasks",
     "Hardware": "engine.hardware",
+    "ImageModel": "evaluation.image_models",
     "IsthmusError": "errors",
     "Labels": "data.tasks",
     "Method": "methods",
@@ -70,6 +77,7 @@ _PLACES = {
     "joint_folder_problem": "data.readers.joint_folders",
     "load": "evaluation.models:load_model",
     "load_dense": "evaluation.dense_models:load_dense_model",
+    "load_images": "evaluation.image_models:load_image_model",
     "load_problem": "data.benchmarks",
     "register": "methods",
 }

@@ -19,6 +19,7 @@ from isthmus.data.batches import (
     AssistedBatch,
     DomainBatch,
     FullyLabelled,
+    Incomplete,
     InductiveBatch,
     JointBatch,
     Labelled,
@@ -33,7 +34,7 @@ from isthmus.data.inputs import Input
 from isthmus.data.pixelwise import PixelLabels
 from isthmus.data.problems import Domain, Problem
 from isthmus.data.samples import in_order
-from isthmus.data.tasks import Setting
+from isthmus.data.tasks import Completion, Setting
 from isthmus.errors import DataError, OptionError, SettingError
 
 
@@ -80,7 +81,7 @@ class DrawnBatches(Dataset[Tensor]):
     def __getitem__(self, draw: Draw) -> DomainBatch:  # type: ignore[override]
         random = torch.Generator().manual_seed(draw.seed)
         images = self.input.train(self.domain.samples.read(draw.indices, random), random)
-        return _with_labels(self.domain, images, draw.indices, self.main)
+        return _with_labels(self.domain, images, draw.indices, self.main, random)
 
 
 def steps_per_epoch(problem: Problem, processes: int = 1) -> int:
@@ -162,8 +163,9 @@ def batches(
 def look(problem: Problem, place: int, layout: Layout) -> Iterator[DomainBatch]:
     """All training samples of the domain at `place`, in order and as prediction sees them."""
     domain, main = problem.domains[place], _main(problem)
+    random = torch.Generator().manual_seed(0)
     for indices, stored in in_order(domain.samples):
-        yield _with_labels(domain, problem.input.evaluate(stored), indices, main).to(layout)
+        yield _with_labels(domain, problem.input.evaluate(stored), indices, main, random).to(layout)
 
 
 def _turns(problem: Problem) -> list[int]:
@@ -217,7 +219,12 @@ def revealed(problem: Problem) -> tuple[Domain, ...]:
     return (problem.source, replace(target, pixels=PixelLabels({**problem.oracle.values, **target.pixels.values})))
 
 
-def _with_labels(domain: Domain, images: Tensor, indices: Tensor, main: frozenset[str]) -> DomainBatch:
+def _with_labels(
+    domain: Domain, images: Tensor, indices: Tensor, main: frozenset[str], random: torch.Generator
+) -> DomainBatch:
+    """What training sees of a domain's images: their labels or, to complete them, holes at random."""
+    if isinstance(domain.task, Completion):
+        return Incomplete(domain.task.cut(images, random), images)
     if domain.pixels is not None:
         labels = domain.pixels.rows(indices)
         anchors = {task: values for task, values in labels.items() if task not in main}

@@ -11,7 +11,7 @@ from isthmus.data.inputs import ImageInput, Input, check_stored
 from isthmus.data.pixelwise import AnchoredTasks, PixelLabels
 from isthmus.data.recipes import Recipe
 from isthmus.data.samples import Samples
-from isthmus.data.tasks import Classification, Labels, Setting
+from isthmus.data.tasks import Classification, Completion, DomainTask, ImageTask, Labels, Setting
 from isthmus.errors import DataError, SettingError
 from isthmus.names import slug
 
@@ -28,12 +28,14 @@ class Domain:
         samples: the images or vectors.
         labels: the classes that training may see; None for a domain without.
         pixels: the labels of pixel-wise tasks that training may see; None for a domain without.
+        task: what is learned of images without labels; None where labels say what is learned.
     """
 
     name: str
     samples: Samples
     labels: Labels | None = None
     pixels: PixelLabels | None = None
+    task: ImageTask | None = None
 
     def __post_init__(self) -> None:
         check_lengths(self.name, self.samples, self.labels)
@@ -42,19 +44,20 @@ class Domain:
 
 @dataclass(frozen=True)
 class Exam:
-    """Held-out samples with true labels. Only evaluation reads it; no training batch is ever made from it.
+    """Held-out samples, with the truth about them. Only evaluation reads it; no training batch is ever made from it.
 
     Attributes:
         name: of the domain it measures.
         samples: the images or vectors.
         truth: their classes, or labels of their pixels: of the main tasks, and of anchor tasks where they are known.
+            None where images are completed or generated: then they are themselves what is looked for.
         transductive: whether these are the very samples that training saw without labels, as the papers' object
             benchmarks do, rather than samples held out.
     """
 
     name: str
     samples: Samples
-    truth: Labels | PixelLabels
+    truth: Labels | PixelLabels | None = None
     transductive: bool = False
 
     def __post_init__(self) -> None:
@@ -64,14 +67,14 @@ class Exam:
     def labels(self) -> Labels:
         """The classes of an exam that asks for classes."""
         if not isinstance(self.truth, Labels):
-            raise DataError(f"Exam `{self.name}`: expected classes, but got labels of pixels. Read its `pixels`.")
+            raise DataError(f"Exam `{self.name}`: expected classes, but got {_kind(self.truth)}.")
         return self.truth
 
     @property
     def pixels(self) -> PixelLabels:
         """The labels of an exam of pixel-wise tasks."""
         if not isinstance(self.truth, PixelLabels):
-            raise DataError(f"Exam `{self.name}`: expected labels of pixels, but got classes. Read its `labels`.")
+            raise DataError(f"Exam `{self.name}`: expected labels of pixels, but got {_kind(self.truth)}.")
         return self.truth
 
 
@@ -108,6 +111,8 @@ class Problem:
             check_stored(part.name, tuple(first.shape[1:]), self.input)
         if len(self.exams) > 1:
             _check_exams(self.name, self.domains, self.exams)
+        if any(domain.task for domain in self.domains):
+            _check_image_tasks(self.name, self.domains, self.input)
         if any(domain.pixels for domain in self.domains):
             _check_still(self.name, self.input)
         if self.oracle is not None:
@@ -119,6 +124,8 @@ class Problem:
         if any(domain.pixels for domain in self.domains):
             _check_anchored(self.name, self.domains)
             return Setting.ASSISTED
+        if self.image_task is not None:
+            return Setting.JOINT
         tasks = [domain.labels.task if domain.labels else None for domain in self.domains]
         if len(tasks) == 2 and tasks[0] and tasks[1] is None:
             return Setting.UNSUPERVISED
@@ -134,9 +141,14 @@ class Problem:
 
     @property
     def task(self) -> Classification:
-        """What is predicted on the domain that counts."""
+        """The classes that are told apart on the domain that counts, of a problem with some."""
         labels = next(domain.labels for domain in reversed(self.domains) if domain.labels)
         return labels.task
+
+    @property
+    def image_task(self) -> ImageTask | None:
+        """What is learned of images without labels; None where labels say what is learned."""
+        return self.domains[0].task
 
     @property
     def tasks(self) -> AnchoredTasks:
@@ -147,7 +159,7 @@ class Problem:
         return AnchoredTasks(main, anchors)
 
     @property
-    def outputs(self) -> tuple[int | Classification | AnchoredTasks, ...]:
+    def outputs(self) -> tuple[int | DomainTask | AnchoredTasks, ...]:
         """What a method of the setting is built for, besides a backbone.
 
         In the unsupervised setting the number of classes, in the assisted one main and anchor tasks, in others the task
@@ -157,6 +169,8 @@ class Problem:
             return (self.tasks,)
         if self.setting is Setting.UNSUPERVISED:
             return (self.task.num_classes,)
+        if self.image_task is not None:
+            return tuple(domain.task for domain in self.domains if domain.task)
         return tuple(domain.labels.task for domain in self.domains if domain.labels)
 
     @property
@@ -210,11 +224,48 @@ def _check_exams(name: str, domains: Sequence[Domain], exams: Sequence[Exam]) ->
             f"`{AVERAGE}`, but got {', '.join(names)}."
         )
     for domain, measured in zip(domains, exams):
+        if domain.task is not None:
+            continue
         if domain.labels is None or domain.labels.task != measured.labels.task:
             raise DataError(
                 f"Problem `{name}`: expected the exam of `{domain.name}` to have the domain's own classes, but "
                 f"`{measured.name}` has {', '.join(measured.labels.task.classes)}."
             )
+
+
+def _check_image_tasks(name: str, domains: Sequence[Domain], input: Input) -> None:
+    """Refuse images to be completed or generated beside anything else, or that networks cannot give.
+
+    Raises:
+        SettingError: domains without such a task, with another or with labels besides, or fewer than two.
+        DataError: inputs that are no images with values from -1 to 1, or a hole that does not fit.
+    """
+    kinds = {type(domain.task) for domain in domains}
+    if len(kinds) > 1 or len(domains) < 2 or any(domain.labels or domain.pixels for domain in domains):
+        found = ", ".join(
+            f"{domain.name}: {type(domain.task).__name__ if domain.task else 'none'}"
+            + (" and labels" if domain.labels or domain.pixels else "")
+            for domain in domains
+        )
+        raise SettingError(
+            f"Problem `{name}`: expected two or more domains, all with one kind of task of images without labels, but "
+            f"got ({found}). Give each `task=Completion(...)`, or each `task=Generation()`, and no labels."
+        )
+    if not isinstance(input, ImageInput) or {*input.mean, *input.std} != {0.5}:
+        raise DataError(
+            f"Problem `{name}`: expected images with values from -1 to 1, as networks give them, but got {input}. "
+            f"Use `ImageInput.plain(channels, size)`."
+        )
+    for domain in domains:
+        if isinstance(domain.task, Completion) and domain.task.hole > input.size:
+            raise DataError(
+                f"Domain `{domain.name}`: expected a hole of at most {input.size} pixels, the side of the images, "
+                f"but got {domain.task.hole}."
+            )
+
+
+def _kind(truth: Labels | PixelLabels | None) -> str:
+    return "none" if truth is None else "classes" if isinstance(truth, Labels) else "labels of pixels"
 
 
 def _check_anchored(name: str, domains: Sequence[Domain]) -> None:

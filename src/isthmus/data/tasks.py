@@ -11,6 +11,7 @@ from torch import Tensor
 
 from isthmus.checks import at_least
 from isthmus.errors import DataError
+from isthmus.functional.holes import with_hole
 
 
 class Setting(str, Enum):
@@ -65,15 +66,19 @@ class Completion:
 
     hole: int
     metric = "L2 loss"
+    besides = "PSNR dB"
     higher_is_better = False
 
     def __post_init__(self) -> None:
         at_least(1, hole=self.hole)
 
-    def corners(self, images: int, height: int, width: int, generator: torch.Generator) -> Tensor:
-        """The top and left of a hole in each of some images, anywhere that it fits, (images, 2)."""
-        rows = torch.randint(height - self.hole + 1, (images,), generator=generator)
-        return torch.stack([rows, torch.randint(width - self.hole + 1, (images,), generator=generator)], dim=1)
+    def corners(self, images: int, size: int, generator: torch.Generator) -> Tensor:
+        """The top and left of a hole in each of some images of a side, anywhere that it fits, (images, 2)."""
+        return torch.randint(size - self.hole + 1, (images, 2), generator=generator)
+
+    def cut(self, images: Tensor, generator: torch.Generator) -> Tensor:
+        """Network inputs (batch, channels, size, size) with a hole in each, at places drawn by `generator`."""
+        return with_hole(images, self.corners(len(images), images.shape[2], generator), self.hole)
 
 
 @dataclass(frozen=True)
@@ -81,10 +86,13 @@ class Generation:
     """New images like those of the domain."""
 
     metric = "Fréchet distance"
+    besides = "novelty"
     higher_is_better = False
 
 
-DomainTask = Union[Classification, Completion, Generation]
+ImageTask = Union[Completion, Generation]
+"""What is learned of images without any labels."""
+DomainTask = Union[Classification, ImageTask]
 """What is learned of one domain of a joint problem."""
 
 

@@ -11,8 +11,11 @@ from typing import Protocol
 from isthmus.data.problems import AVERAGE, Domain, Exam, Problem
 from isthmus.data.tasks import Setting
 from isthmus.evaluation.dense import label_free_scores, measure
+from isthmus.evaluation.images import measure_images
 from isthmus.evaluation.inference import Network, Precision, infer
 from isthmus.evaluation.metrics import accuracy
+from isthmus.nn.adversaries import Generator
+from isthmus.nn.autoencoder import AutoEncoder
 from isthmus.nn.dense import DenseNetwork
 from isthmus.selection.scores import SCORES
 
@@ -20,7 +23,7 @@ from isthmus.selection.scores import SCORES
 class Measured(Network, Protocol):
     """A network, or several side by side."""
 
-    def predictors(self) -> Sequence[Network | DenseNetwork]: ...
+    def predictors(self) -> Sequence[Network | DenseNetwork | AutoEncoder | Generator]: ...
 
 
 @dataclass(frozen=True)
@@ -29,7 +32,7 @@ class Examination:
 
     Attributes:
         accuracy: in [0, 1], of each classifier on the exam, or of a joint problem the average and that of each domain;
-            the first is the result; empty without an exam.
+            or other metrics of the problem's tasks; the first is the result; empty without an exam.
         scores: label-free scores of the first classifier on the target's training samples, or means over domains.
         unpredicted: the classes that are given to no training sample of the domain.
     """
@@ -54,10 +57,12 @@ def examine(networks: Measured, problem: Problem, *, precision: Precision = null
     if problem.setting is not Setting.JOINT:
         ((domain, exam),) = problem.measured
         return _examine(networks, domain, exam, problem, precision)
+    if problem.image_task is not None:
+        return Examination(*measure_images(networks.predictors(), problem, precision), [])
     parts = {
         domain.name: _examine(network, domain, exam, problem, precision)
         for network, (domain, exam) in zip(networks.predictors(), problem.measured)
-        if not isinstance(network, DenseNetwork)
+        if not isinstance(network, (DenseNetwork, AutoEncoder, Generator))
     }
     accuracies = {name: value for name, part in parts.items() for value in part.accuracy.values()}
     return Examination(

@@ -72,6 +72,8 @@ def load_model(folder: str | Path) -> Model:
     description, weights = read_model(folder)
     if "tasks" in description:
         raise ModelFileError(f"{folder} holds a model for pixel-wise tasks. Read it with `isthmus.load_dense`.")
+    if "image_task" in description:
+        raise ModelFileError(f"{folder} holds a model that gives images. Read it with `isthmus.load_images`.")
     kinds = {
         "backbone": str,
         "neck_in_backbone": bool,

@@ -84,8 +84,8 @@ def compare(
         raise OptionError(f"Expected different methods, but got {', '.join(methods)}.")
     if seeds < 1:
         raise OptionError(f"Expected `seeds` of at least 1, but got {seeds}.")
-    select_by = score_for(setting_for(problem), select_by)
     problem = resolve(methods, problem, data_root, recipe, backbone)
+    select_by = score_for(problem.setting, select_by, classes=problem.image_task is None)
     folder = Path(out) if out else Path("isthmus-out", slug(problem.name))
     config = {
         "methods": list(methods),

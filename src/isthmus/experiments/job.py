@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from isthmus.data.inputs import ImageInput
-from isthmus.data.problems import Problem
+from isthmus.data.problems import Domain, Problem
 from isthmus.data.tasks import Setting
 from isthmus.engine.checkpoints import load_checkpoint, save_checkpoint, write_atomically
 from isthmus.engine.hardware import Hardware
@@ -21,6 +21,8 @@ from isthmus.errors import OptionError
 from isthmus.evaluation.dense_models import DenseModel
 from isthmus.evaluation.dense_views import DenseViews
 from isthmus.evaluation.examination import examine
+from isthmus.evaluation.image_models import ImageModel
+from isthmus.evaluation.image_views import write_image_views
 from isthmus.evaluation.models import Model
 from isthmus.evaluation.views import Views, write_arrays
 from isthmus.experiments.folders import open_folder, read_json, write_json
@@ -28,9 +30,12 @@ from isthmus.experiments.record import Record
 from isthmus.experiments.results import conditions, run_result
 from isthmus.methods import Method, build_method
 from isthmus.names import slug
+from isthmus.nn.adversaries import Generator
+from isthmus.nn.autoencoder import AutoEncoder
 from isthmus.nn.backbones import Backbone, build_backbone
 from isthmus.nn.classifiers import Classifier
 from isthmus.nn.dense import DenseNetwork
+from isthmus.nn.image_networks import ImageNetwork, build_image_network
 from isthmus.nn.pyramids import Pyramid, build_pyramid
 from isthmus.report.results import RunRecord
 
@@ -40,7 +45,7 @@ if TYPE_CHECKING:
     from isthmus.methods.anchored import AnchoredMethod
 
 CHECKPOINT, RESULT, LAST, SELECTED = "checkpoint.pt", "result.json", "last", "selected"
-VIEWS, DENSE_VIEWS, FINDINGS = "views.npz", "dense_views.npz", "findings.npz"
+VIEWS, DENSE_VIEWS, IMAGE_VIEWS, FINDINGS = "views.npz", "dense_views.npz", "image_views.npz", "findings.npz"
 
 
 @dataclass(frozen=True)
@@ -126,6 +131,9 @@ class Job:
             if assisted:
                 dense_views, network = DenseViews(self.problem), cast("AnchoredMethod", method).network
                 write_atomically(self.folder / DENSE_VIEWS, lambda part: dense_views.write(part, network))
+            if self.problem.image_task is not None:
+                path, networks = self.folder / IMAGE_VIEWS, method.predictors()
+                write_atomically(path, lambda part: write_image_views(part, networks, self.problem))
             if findings := method.findings():
                 write_atomically(self.folder / FINDINGS, lambda part: _write_findings(part, findings))
             self._write_models(method, record, config)
@@ -147,11 +155,19 @@ class Job:
                 if isinstance(network, DenseNetwork):
                     self._write_dense_model(network, config, part)
                     continue
-                task = domain.labels.task if domain.labels else self.problem.task
                 about = config | ({"domain": domain.name} if several else {})
+                place = self.folder / part / slug(domain.name) if several else self.folder / part
+                if isinstance(network, (AutoEncoder, Generator)):
+                    self._image_model(network, domain, about).save(place)
+                    continue
+                task = domain.labels.task if domain.labels else self.problem.task
                 network = cast("Classifier", network)
-                model = Model(network, self.problem.backbone, task.classes, self.problem.input, about)
-                model.save(self.folder / part / slug(domain.name) if several else self.folder / part)
+                Model(network, self.problem.backbone, task.classes, self.problem.input, about).save(place)
+
+    def _image_model(self, network: AutoEncoder | Generator, domain: Domain, about: dict[str, Any]) -> ImageModel:
+        assert domain.task is not None  # as domains have whose networks give images
+        assert isinstance(self.problem.input, ImageInput)
+        return ImageModel(network, self.problem.backbone, domain.task, self.problem.input, about)
 
     def _write_dense_model(self, network: DenseNetwork, config: dict[str, Any], part: str) -> None:
         problem = self.problem
@@ -169,12 +185,20 @@ def _write_findings(path: Path, findings: Mapping[str, Tensor | Sequence[str]]) 
     write_arrays(path, arrays)
 
 
-def backbone_for(problem: Problem) -> Backbone | Pyramid:
+def backbone_for(problem: Problem) -> Backbone | Pyramid | ImageNetwork:
     """A fresh backbone of the problem's kind, for its inputs, with batch norm and frozen stages as in its recipe.
 
-    Of a problem of pixel-wise tasks, an encoder with four feature maps.
+    Of a problem of pixel-wise tasks, an encoder with four feature maps; where images are completed or generated, all
+    the networks of a domain.
     """
     recipe = problem.recipe
+    if problem.image_task is not None:
+        if recipe.frozen_stages or recipe.batch_norm != "separate":
+            raise OptionError(
+                f"Expected `frozen_stages` 0 and `batch_norm` separate where images are completed or generated, "
+                f"but got {recipe.frozen_stages} and {recipe.batch_norm}."
+            )
+        return build_image_network(problem.backbone, problem.input.shape)
     if problem.setting is Setting.ASSISTED:
         if recipe.frozen_stages:
             raise OptionError(f"Expected `frozen_stages` 0 with pixel-wise tasks, but got {recipe.frozen_stages}.")

@@ -14,10 +14,11 @@ from typing import Any
 import torch
 
 from isthmus.data.inputs import ImageInput, describe
-from isthmus.data.problems import Exam, Problem
+from isthmus.data.problems import Domain, Exam, Problem
 from isthmus.data.tasks import Setting
 from isthmus.engine.hardware import Hardware
 from isthmus.engine.trainer import Trainer
+from isthmus.evaluation.images import directions as image_directions
 from isthmus.experiments.folders import write_json
 from isthmus.experiments.record import Record
 from isthmus.report.results import (
@@ -51,18 +52,17 @@ def write_results(folder: Path, problem: Problem, runs: list[RunRecord]) -> Resu
 
 def problem_description(problem: Problem) -> ProblemRecord:
     """A problem as plain data; no labels in it."""
-    assisted = problem.setting is Setting.ASSISTED
     return {
         "name": problem.name,
         "setting": str(problem.setting),
-        "classes": [] if assisted else list(problem.task.classes),
+        "classes": list(problem.task.classes) if _has_classes(problem) else [],
         "domains": [
             {
                 "name": domain.name,
                 "samples": len(domain.samples),
                 "labelled": domain.labels is not None or domain.pixels is not None,
                 "classes": list(domain.labels.task.classes) if domain.labels else [],
-                "tasks": [task.name for task in domain.pixels.tasks] if domain.pixels else [],
+                "tasks": _task_names(domain),
             }
             for domain in problem.domains
         ],
@@ -126,7 +126,7 @@ def diagnostics(problem: Problem, record: Record) -> list[Diagnostic]:
     found: list[Diagnostic] = [
         {"name": name, "value": value, "message": ""} for name, value in record.rows[-1]["scores"].items()
     ]
-    if problem.setting is Setting.ASSISTED:
+    if not _has_classes(problem):
         return found
     missing = record.unpredicted
     shown = ", ".join(missing[:5]) + (", …" if len(missing) > 5 else "")
@@ -138,19 +138,31 @@ def diagnostics(problem: Problem, record: Record) -> list[Diagnostic]:
 
 
 def directions(problem: Problem) -> dict[str, bool]:
-    """Of each metric of a problem of pixel-wise tasks, whether higher is better."""
-    return {
+    """Of each metric that is no accuracy, whether higher is better."""
+    return image_directions(problem) | {
         f"{task.name} {metric}": metric not in task.errors for task in problem.tasks.every for metric in task.metrics
     }
 
 
 def _headline(problem: Problem) -> Headline:
     """What the scores of a run are."""
+    if images := problem.image_task:
+        return {"metric": images.metric, "higher_is_better": images.higher_is_better, "unit": ""}
     if problem.setting is not Setting.ASSISTED:
         return {"metric": problem.task.metric, "higher_is_better": problem.task.higher_is_better, "unit": "%"}
     task = problem.tasks.main[0]
     name = f"{task.name} {task.metrics[0]}"
     return {"metric": name, "higher_is_better": directions(problem)[name], "unit": task.unit or "%"}
+
+
+def _has_classes(problem: Problem) -> bool:
+    return problem.setting is not Setting.ASSISTED and problem.image_task is None
+
+
+def _task_names(domain: Domain) -> list[str]:
+    if domain.task is not None:
+        return [type(domain.task).__name__.lower()]
+    return [task.name for task in domain.pixels.tasks] if domain.pixels else []
 
 
 def _exam_description(exams: Sequence[Exam]) -> ExamRecord | None:

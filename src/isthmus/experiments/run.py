@@ -90,8 +90,8 @@ def fit(
     Raises:
         IsthmusError: one of its kinds, before training wherever possible; what is already computed stays.
     """
-    select_by = score_for(setting_for(problem), select_by)
     problem = resolve([method], problem, data_root, recipe, backbone)
+    select_by = score_for(problem.setting, select_by, classes=problem.image_task is None)
     folder = Path(out) if out else Path("isthmus-out", "fit", slug(problem.name), f"{slug(method)}-seed{seed}")
     job = Job(method, problem, seed, select_by, folder)
     fabric = hardware.fabric()

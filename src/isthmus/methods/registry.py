@@ -12,9 +12,10 @@ from isthmus.names import Name, build, joined_names, unknown
 
 if TYPE_CHECKING:
     from isthmus.data.pixelwise import AnchoredTasks
-    from isthmus.data.tasks import Classification
+    from isthmus.data.tasks import DomainTask
     from isthmus.methods.base import Method
     from isthmus.nn.backbones.base import Backbone
+    from isthmus.nn.image_networks import ImageNetwork
     from isthmus.nn.pyramids import Pyramid
 
 MethodClass = TypeVar("MethodClass", bound="type[Method[Any]]")
@@ -102,7 +103,7 @@ def term_entry(name: str) -> MethodEntry:
 
 
 def build_method(
-    name: str, backbone: Backbone | Pyramid, *outputs: int | Classification | AnchoredTasks
+    name: str, backbone: Backbone | Pyramid | ImageNetwork, *outputs: int | DomainTask | AnchoredTasks
 ) -> Method[Any]:
     """A fresh method on `backbone`, with the options (`dann:hidden=512`) and terms (`dann+entropy`) in its name.
 

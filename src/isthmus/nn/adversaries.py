@@ -30,10 +30,12 @@ class Generator(nn.Sequential):
         super().__init__(*layers)
         self.latent = latent
 
-    def noise(self, number: int) -> Float[Tensor, "number latent"]:
-        """What a number of images can be made of, by torch's own random numbers."""
+    def noise(self, number: int, random: torch.Generator | None = None) -> Float[Tensor, "number latent"]:
+        """What a number of images can be made of: by a generator of random numbers on the CPU, or by torch's own."""
         weight = next(self.parameters())
-        return torch.rand(number, self.latent, device=weight.device, dtype=weight.dtype) * 2 - 1
+        device = weight.device if random is None else random.device
+        drawn = torch.rand(number, self.latent, device=device, dtype=weight.dtype, generator=random)
+        return (2 * drawn - 1).to(weight.device)
 
 
 class BalancedAutoEncoder(nn.Sequential):

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from isthmus.report.results import EpochRow, Results, statistic
 from isthmus.report.tables import ORACLE_HEADING
-from isthmus.report.units import factor, spelt
+from isthmus.report.units import factor, in_unit, unit
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -63,11 +63,11 @@ def score_plot(results: Results, styles: dict[str, Style]) -> str:
     axes.set_yticks(range(len(rows)), [_short(row["method"]) for row in rows])
     axes.set_ylim(len(rows) - 0.5, -0.5)
     low, high = axes.get_xlim()
-    if high - low < SPAN:  # so that two points of difference do not look like twenty
+    if unit(results) and high - low < SPAN:  # so that two points of difference do not look like twenty
         axes.set_xlim((low + high - SPAN) / 2, (low + high + SPAN) / 2)
     axes.grid(False)
     axes.grid(axis="x", color=RULE)
-    axes.set_xlabel(f"{results['runs'][0]['metric']} in {spelt(results)}")
+    axes.set_xlabel(f"{results['runs'][0]['metric']}{in_unit(results)}")
     _legend_of_scores(axes)
     return svg(figure)
 
@@ -84,7 +84,7 @@ def learning_curves(
     rows = [row for seeds in histories.values() for history in seeds for row in history]
     panels: dict[str, Callable[[EpochRow], float | None]] = {}
     if any(row["accuracy"] for row in rows):
-        panels[f"{metric} on the exam, {unit}"] = on_exam
+        panels[f"{metric} on the exam" + (f", {unit}" if unit else "")] = on_exam
     for name in dict.fromkeys(name for row in rows for name in row["scores"]):
         panels[f"{_spaced(name)} (label-free)"] = lambda row, name=name: row["scores"].get(name)  # type: ignore[misc]
     if not panels:

@@ -13,6 +13,7 @@ from isthmus.errors import RunFolderError
 from isthmus.report.categories import cost_plot, nearest
 from isthmus.report.embeddings import SOURCE, TARGET, class_colour, embedding_plot
 from isthmus.report.figures import learning_curves, loss_curves, method_styles, score_plot
+from isthmus.report.images import image_grid, read_image_views
 from isthmus.report.pixelwise import (
     feature_plot,
     heading,
@@ -150,6 +151,7 @@ def _render(folder: Path, results: Results) -> str:
     )
     found = {method: read_dense_views(folder / runs[0]["folder"]) for method, runs in groups.items()}
     dense = {method: view for method, view in found.items() if view}
+    pictured = {method: read_image_views(folder / runs[0]["folder"]) for method, runs in groups.items()}
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent),
         autoescape=True,
@@ -176,6 +178,7 @@ def _render(folder: Path, results: Results) -> str:
         metrics=[heading(name) for name in metric_names(results)],
         metric_rows=metric_rows(results),
         grids={task: _data(prediction_grid(dense, task)) for task in _shown_tasks(dense)},
+        image_grids=_image_grids({method: view for method, view in pictured.items() if view}, problem),
         dense_features=_data(feature_plot(dense)) if dense else None,
         styles=styles,
         domain_colours=(SOURCE, TARGET),
@@ -189,13 +192,19 @@ def _classes(problem: ProblemRecord) -> dict[str, list[str]]:
         return {}
     if problem["setting"] != "joint":
         return {"Classes": problem["classes"]}
-    return {f"Classes of {domain['name']}": domain["classes"] for domain in problem["domains"]}
+    return {f"Classes of {domain['name']}": domain["classes"] for domain in problem["domains"] if domain["classes"]}
 
 
 def _shown_tasks(dense: dict[str, dict[str, NDArray[Any]]]) -> list[str]:
     """The tasks that some method has predicted, in order."""
     names = dict.fromkeys(name for arrays in dense.values() for name in arrays)
     return [name.removeprefix("predicted_") for name in names if name.startswith("predicted_")]
+
+
+def _image_grids(views: dict[str, dict[str, NDArray[Any]]], problem: ProblemRecord) -> dict[str, str]:
+    """Completed or generated images of each domain."""
+    domains = [domain["name"] for domain in problem["domains"]] if views else []
+    return {name: _data(image_grid(views, place)) for place, name in enumerate(domains)}
 
 
 def _embeddings(views: dict[str, Views], problem: ProblemRecord) -> dict[str, str]:
@@ -228,7 +237,9 @@ def _sharing(folder: Path, results: Results, groups: dict[str, list[RunRecord]])
     for method, runs in groups.items():
         place = folder / runs[0]["folder"]
         if sharing := Sharing.read(read_findings(place), domains):
-            course = course_plot(sharing, read_history(place), runs[0]["metric"])
+            course = course_plot(
+                sharing, read_history(place), runs[0]["metric"], times=factor(results), unit=spelt(results)
+            )
             plots = network_plot(sharing), weights_plot(sharing), course
             found.append(SharedLayers(method, sharing.summary(), sharing.layers, *map(_data, plots)))
     return found

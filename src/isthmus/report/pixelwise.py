@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from isthmus.report.embeddings import SOURCE, TARGET
 from isthmus.report.figures import COLOURS, INK, WIDTH, svg
 from isthmus.report.results import Results, RunRecord, Statistic, by_method, read_arrays, statistic
+from isthmus.report.tables import own_heads
 from isthmus.report.units import told
 
 if TYPE_CHECKING:
@@ -15,15 +16,18 @@ if TYPE_CHECKING:
     from rich.table import Table
 
 VIEWS = "dense_views.npz"
-ERRORS = ("rmse", "mean", "median", "abs_rel")
+AVERAGE = "average"
+"""What the mean over domains goes by."""
+ERRORS = ("rmse", "mean", "median", "abs_rel", "dB")
 """Metrics that are no shares."""
 
 
 def metric_names(results: Results) -> list[str]:
-    """All metrics of a problem of pixel-wise tasks, in order; none of any other problem."""
-    if results["problem"]["setting"] != "assisted":
-        return []
-    return list(dict.fromkeys(name for run in results["runs"] for name in run["heads"]))
+    """All metrics of a problem of pixel-wise tasks, and those of a joint problem beside the headline's, in order."""
+    names = dict.fromkeys(name for run in results["runs"] for name in run["heads"])
+    if results["problem"]["setting"] == "joint":
+        return [name for name in names if name not in {AVERAGE, *own_heads(results)}]
+    return list(names) if results["problem"]["setting"] == "assisted" else []
 
 
 def metric_rows(results: Results) -> list[tuple[str, list[str]]]:

@@ -139,15 +139,17 @@ def weights_plot(sharing: Sharing) -> str:
     return svg(figure)
 
 
-def course_plot(sharing: Sharing, history: Sequence[EpochRow], metric: str) -> str:
+def course_plot(
+    sharing: Sharing, history: Sequence[EpochRow], metric: str, *, times: float = 100.0, unit: str = "percent"
+) -> str:
     """The score and the consistency term by epoch, with a mark at every weighting: the paper's figure 3."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(WIDTH, 4.4), layout="constrained")
     above, below = figure.subplots(2, 1, sharex=True)
-    scores = [(row["epoch"], 100 * next(iter(row["accuracy"].values()))) for row in history if row["accuracy"]]
+    scores = [(row["epoch"], times * next(iter(row["accuracy"].values()))) for row in history if row["accuracy"]]
     above.plot(*zip(*scores) if scores else ([], []), color=COLOURS[0], linewidth=1.8)
-    above.set_ylabel(f"{metric}, percent", color=INK)
+    above.set_ylabel(f"{metric}, {unit}" if unit else metric, color=INK)
     below.plot(range(len(sharing.consistency)), sharing.consistency, color=COLOURS[1], linewidth=1.8)
     below.set_ylabel("consistency term", color=INK)
     below.set_ylim(bottom=0)

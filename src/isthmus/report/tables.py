@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from isthmus.report.results import Results, RunRecord, Scores, Statistic, by_method, statistic
-from isthmus.report.units import difference, factor, spelt, told
+from isthmus.report.units import difference, factor, in_unit, told
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -62,13 +62,23 @@ def score_rows(results: Results) -> list[ScoreRow]:
     groups = by_method(results["runs"])
     baseline = baseline_of(results)
     level = statistic(run["scores"]["last"] for run in groups.get(baseline, []))["mean"]
-    times, parts = factor(results), results["problem"]["setting"] != "assisted"
+    times, shown = factor(results), own_heads(results)
     blocks = [
-        _block(method, runs, None if method == baseline else level, times, parts) for method, runs in groups.items()
+        _block(method, runs, None if method == baseline else level, times, shown) for method, runs in groups.items()
     ]
     if results["problem"]["exam"] is None:
         blocks = [block[:1] for block in sorted(blocks, key=_label_free, reverse=True)]
     return [row for block in blocks for row in block]
+
+
+def own_heads(results: Results) -> set[str]:
+    """The heads or domains with lines of their own: those whose scores are the headline metric's."""
+    problem = results["problem"]
+    if problem["setting"] == "assisted":
+        return set()
+    if problem["setting"] == "joint":
+        return {domain["name"] for domain in problem["domains"]}
+    return {head for run in results["runs"] for head in run["heads"]}
 
 
 def ranking_score(results: Results) -> str:
@@ -135,9 +145,9 @@ def caption(results: Results) -> str:
     seen = "; its samples were also trained on, without their labels" if exam["transductive"] else ""
     gain = ""
     if _has_gain(results):
-        gain = f" Gain: {difference(results)} of the last epoch over {baseline_of(results)}."
+        gain = f" Gain: {difference(results) or 'difference'} of the last epoch over {baseline_of(results)}."
     place = f"{exam['name']} ({exam['samples']:,} samples{seen})"
-    score = f"{run['metric'].capitalize()} in {spelt(results)}{better}"
+    score = f"{run['metric'][0].upper()}{run['metric'][1:]}{in_unit(results)}{better}"
     return f"{score}, on {place}; {spread}. Selected by {run['selected_by']}.{gain}"
 
 
@@ -181,7 +191,7 @@ def markdown_table(results: Results) -> str:
     return "\n".join(f"| {' | '.join(line)} |" for line in lines) + f"\n\n{caption(results)}\n"
 
 
-def _block(method: str, runs: list[RunRecord], level: float | None, times: float, parts: bool) -> list[ScoreRow]:
+def _block(method: str, runs: list[RunRecord], level: float | None, times: float, shown: set[str]) -> list[ScoreRow]:
     seconds = statistics.fmean(run["seconds"] for run in runs)
     label_free = statistic(_selection_score(run) for run in runs)
     last, selected, oracle = _statistics([run["scores"] for run in runs])
@@ -190,7 +200,7 @@ def _block(method: str, runs: list[RunRecord], level: float | None, times: float
         gain = times * (last["mean"] - level) * (1 if runs[0]["higher_is_better"] else -1)
     rows = [ScoreRow(method, False, last, selected, oracle, gain, label_free, len(runs), seconds)]
     # The first head gives the method's own scores.
-    for head in list(runs[0]["heads"])[1:] if parts else ():
+    for head in [head for head in list(runs[0]["heads"])[1:] if head in shown]:
         scores = _statistics([run["heads"][head] for run in runs])
         rows.append(ScoreRow(head, True, *scores, None, label_free, len(runs), seconds))
     return rows

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from isthmus.report.results import Results, Statistic
 
-NAMES = {"%": "percent", "°": "degrees", "px": "pixels"}
+NAMES = {"%": "percent", "°": "degrees", "px": "pixels", "": ""}
 
 
 def unit(results: Results) -> str:
-    """Of the headline: `%`, `°` or `px`."""
+    """Of the headline: `%`, `°`, `px`, or nothing."""
     return results["runs"][0].get("unit", "%")
 
 
@@ -20,6 +20,11 @@ def factor(results: Results) -> float:
 def spelt(results: Results) -> str:
     """The unit's name."""
     return NAMES[unit(results)]
+
+
+def in_unit(results: Results) -> str:
+    """The unit behind the metric's name, where there is one."""
+    return f" in {spelt(results)}" if unit(results) else ""
 
 
 def difference(results: Results) -> str:

@@ -26,7 +26,7 @@ def verdict(results: Results) -> str:
 def _against(results: Results, best: SummaryRow, rival: SummaryRow, sign: int, tried: int) -> str:
     metric, times, mark = results["runs"][0]["metric"], factor(results), _mark(results)
     gain = sign * times * ((best["last"]["mean"] or 0.0) - (rival["last"]["mean"] or 0.0))
-    size = f"{abs(gain):.1f} {difference(results)}"
+    size = f"{abs(gain):.1f} {difference(results)}".rstrip()
     place = f"{size} {'ahead of' if gain >= 0 else 'behind'} {rival['method']}"
     scores = f"{told(best['last'], times)} against {told(rival['last'], times)}{mark}"
     facts = f"{metric} {scores}, last epoch, {_seeds(best, rival)}"
@@ -60,7 +60,7 @@ def _alone(results: Results, row: SummaryRow) -> str:
 
 
 def _mark(results: Results) -> str:
-    return unit(results) if unit(results) == "°" else f" {unit(results)}"
+    return unit(results) if unit(results) in ("°", "") else f" {unit(results)}"
 
 
 def _without_exam(results: Results) -> str:

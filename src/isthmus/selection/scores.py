@@ -50,14 +50,22 @@ SCORES = {
 MAIN_ON_SOURCE = "main_on_source"
 """Of pixel-wise tasks: the negated mean loss of the main tasks on the source's training samples."""
 
+ON_TRAINING = "on_training"
+"""Of images that are completed or generated: the negated headline metric, measured on training samples."""
 
-def score_for(setting: str, name: str | None) -> str:
+
+def score_for(setting: str, name: str | None, *, classes: bool = True) -> str:
     """The name of the label-free score that picks an epoch in a setting; by default the setting's usual one.
+
+    Args:
+        setting: of the problem.
+        name: as asked for.
+        classes: whether classes are predicted; else images are completed or generated.
 
     Raises:
         OptionError: unknown.
     """
-    known = (MAIN_ON_SOURCE,) if setting == "assisted" else tuple(SCORES)
+    known = (MAIN_ON_SOURCE,) if setting == "assisted" else tuple(SCORES) if classes else (ON_TRAINING,)
     if name is not None and name not in known:
         raise unknown("score", name, known, f"Known: {', '.join(known)}.")
     return name or known[0]

@@ -228,6 +228,30 @@ _ENTRIES = dict(
             "MNIST, USPS, MNIST-M and notMNIST, 25 labels each, test sets",
             "LeCun et al., 1998; Hull, 1994; Ganin et al., JMLR 2016; Bulatov, 2011",
         ),
+        _joint(
+            "digits-completion",
+            "completion:digits_completion",
+            "holes in handwritten digits in four looks to fill; needs no download",
+            "made of scikit-learn's data",
+        ),
+        _joint(
+            "cifar-completion",
+            "completion:cifar_completion",
+            "holes in images of eight classes to fill, 500 images each, test sets",
+            "Krizhevsky, 2009; after Zhang et al.",
+        ),
+        _joint(
+            "digits-generation",
+            "generation:digits_generation",
+            "handwritten digits in four looks to generate, 60 images each; needs no download",
+            "made of scikit-learn's data",
+        ),
+        _joint(
+            "mnist-generation",
+            "generation:mnist_generation",
+            "digits to generate from 3000 images, beside up to 10000 letters",
+            "LeCun et al., 1998; Bulatov, 2011; after Zhang et al.",
+        ),
         _assisted(
             "shapes",
             "shapes:shapes",
