@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import torch
@@ -14,7 +15,7 @@ from isthmus.data.pixelwise import PixelLabels, Segmentation, SurfaceNormals
 from isthmus.data.problems import Domain, Exam, Problem
 from isthmus.data.recipes import Recipe
 from isthmus.data.samples import ArraySamples
-from isthmus.data.tasks import Classification, Labels
+from isthmus.data.tasks import Classification, Completion, Generation, ImageTask, Labels
 from isthmus.methods.registry import method_entries, method_entry
 
 Command = Callable[..., tuple[int, str, str]]
@@ -112,6 +113,26 @@ def joint_problem(recipe: Recipe = RECIPE, samples: int = 24) -> Problem:
     domains = (rows.source, columns.target, replace(rows.target, labels=rows.exam.labels))
     exams = tuple(Exam(d.name, d.samples, d.labels, transductive=True) for d in domains if d.labels)
     return replace(rows, name="rows-and-columns", domains=domains, exams=exams)
+
+
+def images_task_problem(task: ImageTask, backbone: str, recipe: Recipe = RECIPE, samples: int = 24) -> Problem:
+    """The images of `joint_problem` without their labels, to be completed or generated."""
+    labelled = joint_problem(replace(recipe, optimizer="adam", lr=1e-3), samples)
+    return replace(
+        labelled,
+        name="rows-and-columns-unlabelled",
+        domains=tuple(Domain(domain.name, domain.samples, task=task) for domain in labelled.domains),
+        backbone=backbone,
+        exams=tuple(Exam(exam.name, exam.samples) for exam in labelled.exams),
+    )
+
+
+IMAGE_PROBLEMS = {
+    "autoencoder": partial(images_task_problem, Completion(5), "autoencoder:width=2"),
+    "dcgan": partial(images_task_problem, Generation(), "dcgan:width=2,latent=3"),
+    "began": partial(images_task_problem, Generation(), "began:width=2,latent=3"),
+}
+"""Problems without labels, by the kind of their networks."""
 
 
 def problem_for(method: str, recipe: Recipe = RECIPE) -> Problem:

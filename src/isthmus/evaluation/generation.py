@@ -15,7 +15,7 @@ from isthmus.functional.frechet import frechet_distance
 from isthmus.functional.scattering import scattering
 from isthmus.nn.adversaries import Generator
 
-MOST = 1000
+MOST = 500
 """Images that are generated, and most real ones that their features are compared with."""
 LOOKED_UP = 250
 """Images whose nearest training images are looked for."""

@@ -63,7 +63,7 @@ def digits_completion(data_root: Path | None = None, *, measured_on: Literal["ex
         name=looks.name.replace("looks", "completion"),
         domains=tuple(Domain(domain.name, domain.samples, task=Completion(7)) for domain in looks.domains),
         backbone="autoencoder:width=16",
-        recipe=replace(looks.recipe, optimizer="adam", lr=2e-3, weight_decay=0.0),
+        recipe=replace(looks.recipe, steps_per_epoch=10, optimizer="adam", lr=2e-3, weight_decay=0.0, evaluations=10),
         exams=tuple(Exam(exam.name, exam.samples) for exam in looks.exams),
     )
 
