@@ -1,4 +1,4 @@
-"""Methods compared on the validation splits of `digits-looks` and `joint-digits`, never on their exams.
+"""Methods compared on the validation splits of the joint problems, never on their exams.
 
 Scores of every domain, and the weights between domains where a method has found some:
 
@@ -16,12 +16,21 @@ from rich.console import Console
 
 import isthmus
 from isthmus.data.benchmarks import data_root
+from isthmus.data.benchmarks.completion import cifar_completion, digits_completion
+from isthmus.data.benchmarks.generation import digits_generation, mnist_generation
 from isthmus.data.benchmarks.joint_digits import joint_digits
 from isthmus.data.benchmarks.joint_looks import digits_looks
 from isthmus.report.results import read_findings
 from isthmus.report.tables import summary_table
 
-PROBLEMS = {"digits-looks": digits_looks, "joint-digits": joint_digits}
+PROBLEMS = {
+    "digits-looks": digits_looks,
+    "joint-digits": joint_digits,
+    "digits-completion": digits_completion,
+    "cifar-completion": cifar_completion,
+    "digits-generation": digits_generation,
+    "mnist-generation": mnist_generation,
+}
 
 
 def main() -> None:

@@ -15,7 +15,7 @@ from isthmus.data.pixelwise import PixelLabels, SurfaceNormals
 from isthmus.data.problems import Domain, Exam, Problem
 from isthmus.data.recipes import Recipe
 from isthmus.data.samples import ArraySamples, MappedSamples, Subset, names_of
-from isthmus.data.tasks import Classification, Labels, Setting
+from isthmus.data.tasks import Classification, Completion, Generation, ImageTask, Labels, Setting
 from isthmus.errors import DataError, ModelFileError, OptionError, SettingError
 
 AB, XY = Classification(("a", "b")), Classification(("x", "y"))
@@ -258,3 +258,51 @@ def test_the_test_problems_are_what_they_say() -> None:
         assert made.setting is Setting.UNSUPERVISED
         assert made.exam is not None
         assert made.exam.transductive
+
+
+COMPLETION, GENERATION = Completion(3), Generation()
+
+
+def image_problem(
+    *tasks: ImageTask | None, input: Input = ImageInput.plain(1, 8), labels: Labels | None = None
+) -> Problem:
+    images = ArraySamples(torch.zeros(6, *input.stored_shape, dtype=torch.uint8))
+    domains = tuple(Domain(str(place), images, task=task) for place, task in enumerate(tasks))
+    domains = (*domains[:-1], replace(domains[-1], labels=labels))
+    exams = tuple(Exam(domain.name, images) for domain in domains)
+    return Problem("problem", domains, input, "autoencoder", exams=exams)
+
+
+@pytest.mark.parametrize("task", [COMPLETION, GENERATION])
+def test_images_without_labels_make_a_joint_problem(task: ImageTask) -> None:
+    found = image_problem(task, task, task)
+    assert found.setting is Setting.JOINT
+    assert (found.image_task, found.outputs) == (task, (task,) * 3)
+    assert found.measured == tuple(zip(found.domains, found.exams))
+    assert problem(AB, AB).image_task is None
+    for exam in found.exams:
+        with pytest.raises(DataError, match="expected classes, but got none"):
+            _ = exam.labels
+
+
+@pytest.mark.parametrize(
+    ("tasks", "labels", "found"),
+    [
+        ((COMPLETION,), None, "0: Completion"),
+        ((COMPLETION, GENERATION), None, "0: Completion, 1: Generation"),
+        ((COMPLETION, None), None, "0: Completion, 1: none"),
+        ((COMPLETION, COMPLETION), Labels(AB, torch.arange(6) % 2), "1: Completion and labels"),
+    ],
+)
+def test_image_tasks_beside_anything_else_are_refused(
+    tasks: tuple[ImageTask | None, ...], labels: Labels | None, found: str
+) -> None:
+    with pytest.raises(SettingError, match=found):
+        image_problem(*tasks, labels=labels)
+
+
+def test_images_that_networks_cannot_give_are_refused() -> None:
+    with pytest.raises(DataError, match="values from -1 to 1"):
+        image_problem(COMPLETION, COMPLETION, input=ImageInput(3, 8, 8))
+    with pytest.raises(DataError, match="a hole of at most 8 pixels, the side of the images, but got 9"):
+        image_problem(COMPLETION, Completion(9))

@@ -22,7 +22,7 @@ class Setting(str, Enum):
     INDUCTIVE = "inductive"
     """Source labelled, target with a few labels of other classes; measured on the target."""
     JOINT = "joint"
-    """n domains, each with labels of its own; measured on every domain."""
+    """n domains, each with labels of its own, or with images to complete or generate; measured on every domain."""
     ASSISTED = "assisted"
     """Main task labelled on the source only, anchor task on both; measured on the target."""
 
