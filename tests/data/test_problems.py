@@ -263,9 +263,10 @@ def test_the_test_problems_are_what_they_say() -> None:
 COMPLETION, GENERATION = Completion(3), Generation()
 
 
-def image_problem(
-    *tasks: ImageTask | None, input: Input = ImageInput.plain(1, 8), labels: Labels | None = None
-) -> Problem:
+PLAIN = ImageInput.plain(1, 8)
+
+
+def image_problem(*tasks: ImageTask | None, input: Input = PLAIN, labels: Labels | None = None) -> Problem:
     images = ArraySamples(torch.zeros(6, *input.stored_shape, dtype=torch.uint8))
     domains = tuple(Domain(str(place), images, task=task) for place, task in enumerate(tasks))
     domains = (*domains[:-1], replace(domains[-1], labels=labels))

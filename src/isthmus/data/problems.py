@@ -109,10 +109,10 @@ class Problem:
         for part in parts:
             first = part.samples.read(torch.zeros(1, dtype=torch.long), torch.Generator())
             check_stored(part.name, tuple(first.shape[1:]), self.input)
-        if len(self.exams) > 1:
-            _check_exams(self.name, self.domains, self.exams)
         if any(domain.task for domain in self.domains):
             _check_image_tasks(self.name, self.domains, self.input)
+        if len(self.exams) > 1:
+            _check_exams(self.name, self.domains, self.exams)
         if any(domain.pixels for domain in self.domains):
             _check_still(self.name, self.input)
         if self.oracle is not None:
@@ -265,7 +265,10 @@ def _check_image_tasks(name: str, domains: Sequence[Domain], input: Input) -> No
 
 
 def _kind(truth: Labels | PixelLabels | None) -> str:
-    return "none" if truth is None else "classes" if isinstance(truth, Labels) else "labels of pixels"
+    """What an exam has instead of what is asked for."""
+    if truth is None:
+        return "none"
+    return "classes. Read its `labels`" if isinstance(truth, Labels) else "labels of pixels. Read its `pixels`"
 
 
 def _check_anchored(name: str, domains: Sequence[Domain]) -> None:
