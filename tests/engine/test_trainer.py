@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -19,7 +20,7 @@ from isthmus.data.recipes import Recipe
 from isthmus.data.tasks import Setting
 from isthmus.engine.checkpoints import load_checkpoint, save_checkpoint
 from isthmus.engine.hardware import Hardware
-from isthmus.engine.stepping import Stepper
+from isthmus.engine.stepping import Stepper, make_optimizer
 from isthmus.engine.trainer import Trainer
 from isthmus.errors import DivergenceError, OptionError, RunFolderError
 from isthmus.experiments.job import backbone_for
@@ -217,3 +218,14 @@ def test_a_damaged_checkpoint_is_refused(tmp_path: Path) -> None:
     path.write_bytes(path.read_bytes()[:100])
     with pytest.raises(RunFolderError, match=r"checkpoint.pt is damaged: .* Start anew with `--overwrite`"):
         load_checkpoint(path)
+
+
+@pytest.mark.parametrize("optimizer", ["adam", "adamw"])
+def test_momentum_is_adams_first_decay_rate(optimizer: Any) -> None:
+    weight = nn.Parameter(torch.zeros(()))
+    adam = make_optimizer(Recipe(optimizer=optimizer, momentum=0.5, weight_decay=0.0), [weight], lr=0.1)
+    for gradient in (1.0, 3.0):
+        weight.grad = torch.tensor(gradient)
+        adam.step()
+    moment, square = (0.5 * 0.5 * 1 + 0.5 * 3) / (1 - 0.5**2), (0.999 * 0.001 + 0.001 * 9) / (1 - 0.999**2)
+    assert weight.item() == pytest.approx(-0.1 - 0.1 * moment / square**0.5, rel=1e-4)

@@ -19,7 +19,7 @@ from isthmus.engine.stepping import Stepper
 from isthmus.engine.trainer import Trainer
 from isthmus.errors import OptionError, SettingError
 from isthmus.experiments.job import backbone_for
-from isthmus.methods import build_method
+from isthmus.methods import Update, build_method
 from isthmus.methods.joint.hard_sharing import HardSharing
 from isthmus.methods.joint.joint_irls import JointIRLS
 from isthmus.methods.learners import learner_for
@@ -167,6 +167,23 @@ def test_every_joint_method_trains_all_networks(name: str, kind: str) -> None:
     assert set(everything) == set(method.parameters())
 
 
+def first_losses(kind: str, precision: Any) -> dict[str, float]:
+    problem, seen = IMAGE_PROBLEMS[kind](Recipe(epochs=1, batch_size=8)), []
+    fabric = Fabric(accelerator="cpu", devices=1, precision=precision)
+    Trainer(build(kind), problem, fabric, seed=0).run(lambda epoch, losses: seen.append(losses))
+    (losses,) = seen
+    return losses  # type: ignore[no-any-return]
+
+
+@pytest.mark.parametrize("kind", IMAGE_PROBLEMS)
+def test_losses_in_half_precision_are_near(kind: str) -> None:
+    half, double = first_losses(kind, "bf16-mixed"), first_losses(kind, "64-true")
+    # Noise is other noise in another precision, so that what is said of generated images differs.
+    near = {"task": 0.05, "discriminator": 0.05 if kind == "began" else 0.5, "generator": 0.5}
+    for name, value in double.items():
+        assert half[name] == pytest.approx(value, rel=near[name])
+
+
 @pytest.mark.parametrize("kind", IMAGE_PROBLEMS)
 def test_a_run_taken_up_again_ends_with_the_same_bits(kind: str) -> None:
     problem, states = IMAGE_PROBLEMS[kind](), {}
@@ -280,6 +297,15 @@ def test_finetuning_starts_from_the_common_networks(kind: str) -> None:
     next(finetune.steps(one_of_each(kind)[0], 0.0))
     parameters = dict(method.matched_network(2).named_parameters())
     assert all(torch.equal(parameter, common[name]) for name, parameter in parameters.items())
+
+
+def test_an_update_goes_by_the_names_of_its_domain() -> None:
+    a, b = torch.zeros(()), torch.ones(())
+    update = Update(a, on=("one",), log={"loss": a}, then=print) & Update(b, on=("one", "two"))
+    renamed = update.named({"one": ("one_1",), "two": ("common_two", "two_1")})
+    assert [objective.on for objective in renamed.objectives] == [("one_1",), ("one_1", "common_two", "two_1")]
+    assert [objective.loss for objective in renamed.objectives] == [a, b]
+    assert (renamed.log, renamed.then, update.groups) == (update.log, print, ("one", "two"))
 
 
 def test_networks_and_tasks_that_do_not_fit_are_refused() -> None:

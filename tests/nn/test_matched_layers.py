@@ -76,6 +76,25 @@ def test_distances_and_means_equal_loops(n: int, ends: bool, batch_norm: bool) -
         assert pull.loss().item() == pytest.approx(loss)
 
 
+@pytest.mark.parametrize("ends", [False, True])
+def test_no_block_reaches_from_one_part_into_another(ends: bool) -> None:
+    networks = [nn.ModuleDict({"up": network(seed), "down": network(seed + 5)}) for seed in range(2)]
+    matched = MatchedLayers(networks, ends=ends)
+    alone = MatchedLayers([network(seed) for seed in range(2)], ends=ends)
+    expected = [tuple(f"{part}.{layer}" for layer in block) for part in ("up", "down") for block in alone.blocks]
+    assert list(matched.blocks) == expected
+
+
+def test_a_part_of_a_pull_moves_what_it_is_of() -> None:
+    parameters = [torch.zeros(2), torch.zeros(3), torch.zeros(1)]
+    pull = Pull(parameters, [torch.ones(2), 2 * torch.ones(3), 3 * torch.ones(1)], [0.5, 1.0, 2.0])
+    part = pull.of([parameters[2], torch.zeros(3), parameters[0]])
+    part.step(1.0)
+    assert [parameter.tolist() for parameter in parameters] == [[0.5, 0.5], [0.0] * 3, [pytest.approx(12 / 5)]]
+    assert part.loss().item() == pytest.approx(0.5 * 2 * 0.5**2 + 2.0 * 0.6**2)
+    pull.of([]).step(1.0)
+
+
 def test_the_pull_is_the_weighted_distances_gradient() -> None:
     networks = [network(seed).double() for seed in range(4)]
     matched = MatchedLayers(networks, ends=True)

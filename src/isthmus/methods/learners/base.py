@@ -5,10 +5,11 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from copy import copy, deepcopy
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from torch import nn
 
+from isthmus.data.batches import DomainBatch
 from isthmus.data.tasks import DomainTask
 from isthmus.methods.base import Predictor, Update
 
@@ -28,7 +29,7 @@ class Learner(nn.Module, ABC):
     convolutional: bool = True
 
     @abstractmethod
-    def steps(self, samples: Any) -> Iterator[Update]:
+    def steps(self, samples: DomainBatch) -> Iterator[Update]:
         """The updates of one batch of the domain, in order, by the names of the learner's groups.
 
         Raises:
