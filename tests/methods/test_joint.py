@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -13,6 +15,7 @@ from isthmus.data.batches import JointBatch, Labelled, Unlabelled
 from isthmus.data.tasks import Classification
 from isthmus.errors import OptionError, SettingError
 from isthmus.functional.robust import irls_weights, scales
+from isthmus.methods import build_method
 from isthmus.methods.joint.hard_sharing import HardSharing
 from isthmus.methods.joint.joint_irls import JointIRLS
 from isthmus.methods.joint.pretrain_finetune import PretrainFinetune
@@ -22,7 +25,7 @@ from isthmus.nn.backbones.mlp import MLPBackbone
 
 TASKS = [Classification(tuple("abc")), Classification(tuple("abcd")), Classification(tuple("xyz"))]
 LR = 0.05
-SURVEY: Any = None  # not looked at
+SURVEY: Any = SimpleNamespace(domains=range(len(TASKS)))
 
 
 def backbone() -> MLPBackbone:
@@ -42,14 +45,19 @@ def train(method: SideBySide, epochs: range, total: int = 8) -> None:
         method.before_epoch(epoch, epoch / total, SURVEY)
         for domain in range(len(TASKS)):
             for seed in range(3):
-                stage = next(stage for stage in method.stages() if epoch / total < stage.until)
-                for update in stage.steps(batch(domain, seed), epoch / total):
-                    parameters = [p for name in update.groups for p in method.groups()[name].parameters()]
-                    (objective,) = update.objectives
-                    for p, g in zip(parameters, torch.autograd.grad(objective.loss, parameters)):
-                        p.data -= LR * g
-                    if update.then is not None:
-                        update.then(LR)
+                descend(method, batch(domain, seed), epoch / total)
+
+
+def descend(method: SideBySide, batch: JointBatch, progress: float) -> None:
+    """The steps of a batch."""
+    stage = next(stage for stage in method.stages() if progress < stage.until)
+    for update in stage.steps(batch, progress):
+        parameters = [p for name in update.groups for p in method.groups()[name].parameters()]
+        (objective,) = update.objectives
+        for p, g in zip(parameters, torch.autograd.grad(objective.loss, parameters)):
+            p.data -= LR * g
+        if update.then is not None:
+            update.then(LR)
 
 
 def linear_layers(method: SideBySide, place: int) -> list[nn.Linear]:
@@ -77,7 +85,6 @@ def test_a_step_is_the_papers(pull: Any) -> None:
     train(method, range(2))
     random = torch.Generator().manual_seed(0)
     method.weightings = torch.rand(method.weights.shape, generator=random)[None].double()
-    method.turn = None
 
     layers = [linear_layers(method, place) for place in range(3)]  # blocks (0, 1) and (1, 2)
     images, labels = batch(1).samples.images, batch(1).samples.labels  # type: ignore[union-attr]
@@ -107,6 +114,35 @@ def test_a_step_is_the_papers(pull: Any) -> None:
         update.then(LR)
     for p, e in zip(parameters, expected):
         torch.testing.assert_close(p, e)
+
+
+@pytest.mark.parametrize("pull", ["proximal", "gradient"])
+def test_together_all_are_drawn_to_where_the_others_were(pull: Any) -> None:
+    """Whoever is trained first; in turn, the one trained later sees what the others have become."""
+
+    def trained(order: Any, places: Sequence[int]) -> JointIRLS:
+        method = JointIRLS(backbone(), *TASKS, trade_off=0.5, pull=pull, order=order)
+        train(method, range(2))
+        method.before_epoch(2, 0.25, SURVEY)
+        for place in places:
+            descend(method, batch(place), 0.25)
+        return method
+
+    for order, expected in (("together", True), ("in_turn", False)):
+        ends = [trained(order, places) for places in ((0, 1, 2), (2, 1, 0))]
+        equal = [torch.equal(p, q) for p, q in zip(*(method.parameters() for method in ends))]
+        assert all(equal) is expected
+
+
+@pytest.mark.parametrize("name", ["joint_irls", "l2_reg"])
+def test_networks_are_independent_where_trained_together(name: str) -> None:
+    method = build_method(f"{name}:order=together", backbone(), *TASKS)
+    assert method.independent == (("backbone", "head"), ("backbone_1", "head_1"), ("backbone_2", "head_2"))
+    assert build_method(name, backbone(), *TASKS).independent == ()
+    for place in range(3):
+        method.before_epoch(0, 0.0, SURVEY)
+        (update,) = method.steps(batch(place), 0.0)
+        assert update.groups == method.independent[place]
 
 
 def test_weights_are_one_until_scales_are_set_and_stay_once_settled() -> None:

@@ -114,9 +114,10 @@ class Job:
                 record.select(epoch, nn.ModuleList(method.predictors()).state_dict())
             if tensorboard is not None:
                 tensorboard.log_metrics(record.flat_row(-1), step=epoch)
+            state = {"trainer": trainer.state_dict(), "record": vars(record)}
             if fabric.is_global_zero:
                 record.write(self.folder)
-                save_checkpoint(self.folder / CHECKPOINT, {"trainer": trainer.state_dict(), "record": vars(record)})
+                save_checkpoint(self.folder / CHECKPOINT, state)
 
         trainer.run(after_epoch)
         result = run_result(self.method, self.seed, self.problem, trainer, record, self.select_by, self.place)

@@ -16,6 +16,7 @@ from isthmus.data.recipes import Recipe
 from isthmus.data.samples import Samples
 from isthmus.data.tasks import Setting
 from isthmus.engine.hardware import Hardware
+from isthmus.engine.parts import spreads
 from isthmus.errors import SettingError
 from isthmus.evaluation.models import Model, load_model
 from isthmus.experiments.job import LAST, Job, backbone_for
@@ -149,9 +150,12 @@ def check_startable(methods: Iterable[str], problem: Problem, processes: int) ->
         DataError: a domain smaller than a batch.
         SettingError: an oracle, and a problem that gives no labels for it.
     """
-    steps_per_epoch(problem, processes)
+    steps_per_epoch(problem)
     with torch.random.fork_rng(devices=()):
         backbone = backbone_for(problem)
         for name in methods:
-            if build_method(name, backbone, *problem.outputs).oracle:
+            method = build_method(name, backbone, *problem.outputs)
+            if method.oracle:
                 revealed(problem)
+            if not spreads(method, problem, processes):
+                steps_per_epoch(problem, processes)

@@ -14,7 +14,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from isthmus.errors import OptionError
 from isthmus.nn.pull import Pull
 
-CHUNK = 2**14
+CHUNK = 2**13
 """Parameters of each network that are looked at together: few enough to stay in the cache."""
 
 ROUNDING = 1e-13
@@ -137,6 +137,36 @@ class MatchedLayers:
             strengths += [trade_off * sum(layer_weights[j] for j in others)] * len(layer[network])
         return Pull(parameters, means, strengths)
 
+    @torch.no_grad()
+    def pulls(
+        self, networks: Sequence[int], weights: Float[Tensor, "blocks n n"], trade_off: float = 1.0
+    ) -> dict[int, Pull]:
+        r"""What all other networks, as they are now, do to each of some: `pull` of every one of them.
+
+        One product of matrices a layer gives all means, so that every parameter is read once, not once a network.
+
+        Args:
+            networks: those that are pulled.
+            weights: $w$ of every block and pair.
+            trade_off: $\lambda$.
+        """
+        by_layer = torch.einsum("bl,bij->lij", self.standing, weights.to("cpu", torch.float64))
+        parts: dict[int, tuple[list[Tensor], list[Tensor], list[float]]] = {i: ([], [], []) for i in networks}
+        for layer, layer_weights in zip(self.layers.values(), by_layer):
+            holders = list(layer)
+            between = layer_weights[holders][:, holders].fill_diagonal_(0.0)
+            strengths = between.sum(dim=1)
+            pulled = [row for row, i in enumerate(holders) if i in parts and strengths[row] > 0]
+            if not pulled:
+                continue
+            shares = between[pulled] / strengths[pulled, None]
+            for row, means in zip(pulled, _all_weighted_means(list(layer.values()), shares)):
+                own, to, by = parts[holders[row]]
+                own += layer[holders[row]]
+                to += means
+                by += [trade_off * float(strengths[row])] * len(means)
+        return {i: Pull(*part) for i, part in parts.items()}
+
 
 def _layers(network: nn.Module, batch_norm: bool) -> dict[str, tuple[nn.Parameter, ...]]:
     """Trained parameters by the module that owns them, in order of registration; tied ones where they come first."""
@@ -205,4 +235,23 @@ def _weighted_means(rows: Sequence[tuple[Tensor, ...]], weights: Sequence[float]
     for tensors, weight in zip(rows, weights):
         total += weight
         torch._foreach_lerp_(means, list(tensors), [weight / total] * len(means))
+    return means
+
+
+def _all_weighted_means(rows: Sequence[tuple[Tensor, ...]], shares: Tensor) -> list[list[Tensor]]:
+    """Means over networks by several sets of weights that each sum to 1, (means, networks), of every tensor.
+
+    Of differences to the first network: equal tensors have themselves for a mean exactly.
+    """
+    means: list[list[Tensor]] = [[] for _ in shares]
+    for tensors in zip(*rows):
+        whole = tensors[0].new_empty(len(shares), tensors[0].numel())
+        columns = zip(*(tensor.reshape(-1).split(CHUNK) for tensor in tensors))
+        for column, part in zip(columns, whole.split(CHUNK, dim=1)):
+            differences = torch.stack(column)
+            first = differences[0].clone()
+            differences -= first
+            part.copy_(torch.addmm(first, shares.to(differences), differences))
+        for own, mean in zip(means, whole):
+            own.append(mean.view(tensors[0].shape))
     return means

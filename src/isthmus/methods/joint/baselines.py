@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from isthmus.data.tasks import Classification
 from isthmus.methods.joint.hard_sharing import HardSharing
-from isthmus.methods.joint.joint_irls import JointIRLS, PullForm
+from isthmus.methods.joint.joint_irls import JointIRLS, Order, PullForm
 from isthmus.nn.backbones.base import Backbone
 
 
@@ -56,6 +56,7 @@ def l2_reg(
     backbone: Backbone,
     *tasks: Classification,
     trade_off: float = 0.1,
+    order: Order = "in_turn",
     pull: PullForm = "proximal",
     batch_norm: bool = False,
     ends: bool = False,
@@ -68,10 +69,18 @@ def l2_reg(
         backbone: copied for each domain.
         tasks: of the domains, in order.
         trade_off: $\lambda$.
+        order: as in `joint_irls`.
         pull: as in `joint_irls`.
         batch_norm: as in `joint_irls`.
         ends: as in `joint_irls`.
     """
     return JointIRLS(
-        backbone, *tasks, trade_off=trade_off, weighting="none", pull=pull, batch_norm=batch_norm, ends=ends
+        backbone,
+        *tasks,
+        trade_off=trade_off,
+        weighting="none",
+        order=order,
+        pull=pull,
+        batch_norm=batch_norm,
+        ends=ends,
     )
