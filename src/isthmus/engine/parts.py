@@ -65,7 +65,7 @@ class Part:
         return {key: value for part in everywhere for key, value in part.items()}
 
     def collected(self, stepper: dict[str, Any]) -> list[dict[str, Any]]:
-        """On the first process, the optimisers' state of every process; elsewhere, or of shared batches, of this one."""
+        """On the first process, the optimisers' state of every process; elsewhere, or of shared batches, its own."""
         states: list[Any] = [stepper]
         if self.owners:
             own = tree_map_only(Tensor, lambda tensor: tensor.cpu(), stepper)
