@@ -10,6 +10,7 @@ from typing import Any
 import torch
 
 from isthmus.data.benchmarks import load_problem
+from isthmus.data.pixelwise import PixelLabels
 from isthmus.data.readers.labelled import unlabelled_images
 from isthmus.errors import DataError, OptionError, RunFolderError
 from isthmus.evaluation.dense import measure
@@ -44,8 +45,8 @@ def evaluate_pixels(folder: Path, problem: str | None = None, *, data_root: Path
     """
     model = load_dense_model(folder)
     name = problem or str(model.trained_on.get("problem", {}).get("name", ""))
-    exam = load_problem(name, data_root).pixel_exam
-    if exam is None:
+    exam = load_problem(name, data_root).exam
+    if exam is None or not isinstance(exam.truth, PixelLabels):
         raise OptionError(f"Problem `{name}` has no exam of pixel-wise tasks. Name one that has, such as `shapes`.")
     known = tuple(task for task in exam.pixels.tasks if task in model.tasks)
     if not known:
