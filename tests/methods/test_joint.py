@@ -271,3 +271,57 @@ def test_findings_hold_the_whole_course() -> None:
     assert course.shape == (7,)
     assert course[0] == 0
     assert (found["layers"], torch.as_tensor(found["blocks"]).tolist()) == (method.layers.names, [[1, 1, 0], [0, 1, 1]])
+
+
+def two_architectures() -> list[MLPBackbone]:
+    """The last of which has another width after its first layer."""
+    torch.manual_seed(0)
+    narrow = Widening(4)
+    return [narrow, narrow, Widening(6)]
+
+
+class Widening(MLPBackbone):
+    """Two layers of 5 → 4 → `out`, and one more of that width."""
+
+    def __init__(self, out: int) -> None:
+        super().__init__(5, hidden=4, layers=1)
+        self.layers.append(nn.Linear(4, out)).append(nn.Linear(out, 4))
+
+
+@pytest.mark.parametrize("order", ["in_turn", "together"])
+def test_architectures_that_share_only_some_layers(order: Any) -> None:
+    method = JointIRLS(two_architectures(), *TASKS, trade_off=50.0, order=order)
+    assert method.layers.names == ("backbone.layers.0",)
+    assert distances(method)[0] == 0
+    assert [net.head.in_features for net in method.predictors()] == [4, 4, 4]
+    first, other = (linear_layers(method, place) for place in (0, 2))
+    assert [layer.weight.shape for layer in other] == [(4, 5), (6, 4), (4, 6)]
+    assert torch.equal(first[0].weight, other[0].weight)
+    assert first[0].weight is not other[0].weight
+    alone = HardSharing(two_architectures(), *TASKS, shared=0.0)
+    for one in (method, alone):
+        train(one, range(4))
+    apart, far = ((linear_layers(m, 0)[0].weight - linear_layers(m, 2)[0].weight).norm() for m in (method, alone))
+    assert 0 < apart < 0.2 * far
+    assert torch.equal(method.weights, method.layers.unit_weights())
+
+
+def test_pretrained_architectures_keep_their_weights() -> None:
+    given = two_architectures()
+    torch.manual_seed(1)
+    given[2] = Widening(6)
+    given[2].pretrained = True
+    method = JointIRLS(given, *TASKS)
+    assert torch.equal(linear_layers(method, 2)[0].weight, given[2].layers[0].weight)
+    assert not torch.equal(linear_layers(method, 2)[0].weight, linear_layers(method, 0)[0].weight)
+    rates = method.learning_rates(1.0, 0.1)
+    assert rates == {name: 0.1 if name == "backbone_2" else 1.0 for name in method.groups()}
+
+
+@pytest.mark.parametrize("name", ["share_all", "l2_reg_25", "l2_reg_50", "pretrain_finetune"])
+def test_one_and_the_same_layers_need_one_architecture(name: str) -> None:
+    with pytest.raises(OptionError, match="need one backbone for all domains, but got 2 different ones"):
+        build_method(name, two_architectures(), *TASKS)
+    build_method(name, [backbone()] * 3, *TASKS)
+    with pytest.raises(OptionError, match="a backbone for each of 3 domains, but got 2"):
+        build_method("isolated", two_architectures()[1:], *TASKS)

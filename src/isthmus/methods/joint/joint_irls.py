@@ -15,8 +15,7 @@ from isthmus.data.tasks import Classification
 from isthmus.errors import OptionError
 from isthmus.functional.robust import Norm, Weighting, consistency, irls_weights, scales
 from isthmus.methods.base import Survey, Update
-from isthmus.methods.side_by_side import SideBySide, images_and_labels
-from isthmus.nn.backbones.base import Backbone
+from isthmus.methods.side_by_side import Backbones, SideBySide, images_and_labels
 from isthmus.nn.matched_layers import MatchedLayers
 from isthmus.nn.pull import Pull
 
@@ -42,7 +41,7 @@ class JointIRLS(SideBySide):
     settled they stay. The pull is a step of its own after each step on the task.
 
     Args:
-        backbone: copied for each domain.
+        backbone: copied for each domain, or one for each.
         tasks: of the domains, in order.
         trade_off: $\lambda$.
         weighting: `paper` for the weights of the paper, which minimise the Cauchy norm; `geman_mcclure` for those that
@@ -69,7 +68,7 @@ class JointIRLS(SideBySide):
 
     def __init__(
         self,
-        backbone: Backbone,
+        backbone: Backbones,
         *tasks: Classification,
         trade_off: float = 0.1,
         weighting: Literal["paper", "geman_mcclure", "none"] = "paper",
