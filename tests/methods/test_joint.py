@@ -20,6 +20,7 @@ from isthmus.methods.joint.hard_sharing import HardSharing
 from isthmus.methods.joint.joint_irls import JointIRLS
 from isthmus.methods.joint.pretrain_finetune import PretrainFinetune
 from isthmus.methods.side_by_side import SideBySide
+from isthmus.nn.backbones.base import WithNeck
 from isthmus.nn.backbones.digits import DigitsBackbone
 from isthmus.nn.backbones.mlp import MLPBackbone
 
@@ -197,6 +198,17 @@ def test_the_first_layers_are_shared(shared: float, common: int) -> None:
     apart = distances(method)
     assert apart[:common] == [0.0] * common
     assert min(apart[common:], default=1.0) > 0
+
+
+def test_one_backbone_has_one_neck() -> None:
+    torch.manual_seed(0)
+    expected = WithNeck(digits := DigitsBackbone()).hidden.state_dict()
+    for given in (digits, [digits] * 3):
+        torch.manual_seed(0)
+        DigitsBackbone()
+        method = JointIRLS(given, *TASKS)
+        for each in method.backbones():
+            assert all(torch.equal(value, expected[name]) for name, value in each.hidden.state_dict().items())  # type: ignore[operator, union-attr]
 
 
 def test_statistics_are_each_domains_own() -> None:

@@ -36,7 +36,7 @@ class SideBySide(Method[JointBatch]):
         backbones = [backbone] * self.domains if isinstance(backbone, Backbone) else backbone
         if len(backbones) != self.domains:
             raise OptionError(f"Expected a backbone for each of {self.domains} domains, but got {len(backbones)}.")
-        whole = {each: WithNeck(each) for each in backbones}
+        whole = {each: WithNeck(each) for each in dict.fromkeys(backbones)}
         start_alike(list(whole.values()))
         for place, (each, task) in enumerate(zip(backbones, tasks)):
             backbone_name, head_name = self.group_names(place)
