@@ -141,10 +141,10 @@ class Job:
         """One model a part, in a folder of its domain's name where there are several."""
         networks = nn.ModuleList(method.predictors())
         several = len(networks) > 1
+        names = self.problem.built_on[-len(networks) :]  # of the domains that are measured
         for part in (LAST, SELECTED):
             if part == SELECTED:
                 networks.load_state_dict(record.selected_weights)
-            names = self.problem.built_on[-len(networks) :]
             for network, backbone, (domain, _) in zip(networks, names, self.problem.measured):
                 if isinstance(network, DenseNetwork):
                     self._write_dense_model(network, config, part)
