@@ -229,6 +229,12 @@ _ENTRIES = dict(
             "LeCun et al., 1998; Hull, 1994; Ganin et al., JMLR 2016; Bulatov, 2011",
         ),
         _joint(
+            "fine-grained",
+            "fine_grained:fine_grained",
+            "kinds of birds, dogs, flowers, cars and aircraft, test sets",
+            "Zhang et al., 2019",
+        ),
+        _joint(
             "digits-completion",
             "completion:digits_completion",
             "holes in handwritten digits in four looks to fill; needs no download",

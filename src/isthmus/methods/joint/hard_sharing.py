@@ -10,8 +10,7 @@ from isthmus.data.batches import JointBatch
 from isthmus.data.tasks import DomainTask
 from isthmus.errors import OptionError
 from isthmus.methods.base import Update
-from isthmus.methods.learners import DomainNetwork
-from isthmus.methods.side_by_side import SideBySide
+from isthmus.methods.side_by_side import DomainNetworks, SideBySide, one_architecture
 from isthmus.nn.batch_norm import batch_norms
 
 
@@ -30,15 +29,15 @@ class HardSharing(SideBySide):
     the baselines.
 
     Args:
-        network: of the first domain, copied for the others.
+        network: copied for each domain; or one for each, if nothing is shared.
         tasks: of the domains, in order.
         shared: part of each matched network's layers that is shared.
     """
 
     turns = "batch"
 
-    def __init__(self, network: DomainNetwork, *tasks: DomainTask, shared: float) -> None:
-        super().__init__(network, tasks)
+    def __init__(self, network: DomainNetworks, *tasks: DomainTask, shared: float) -> None:
+        super().__init__(one_architecture(network) if shared else network, tasks)
         if not 0 <= shared <= 1:
             raise OptionError(f"Expected `shared` from 0 to 1, but got {shared}.")
         parts = {self.common(name): self._tie(name, shared) for name in self.matched}

@@ -11,8 +11,8 @@ from isthmus.checks import below, positive
 from isthmus.data.batches import JointBatch
 from isthmus.data.tasks import DomainTask
 from isthmus.methods.base import Predictor, Stage, Survey, Update
-from isthmus.methods.learners import DomainNetwork, Learner
-from isthmus.methods.side_by_side import SideBySide
+from isthmus.methods.learners import Learner
+from isthmus.methods.side_by_side import DomainNetworks, SideBySide, one_architecture
 
 
 class PretrainFinetune(SideBySide):
@@ -35,8 +35,8 @@ class PretrainFinetune(SideBySide):
     turns = "batch"
     apart: Tensor
 
-    def __init__(self, network: DomainNetwork, *tasks: DomainTask, pretrain_share: float = 0.5) -> None:
-        super().__init__(network, tasks)
+    def __init__(self, network: DomainNetworks, *tasks: DomainTask, pretrain_share: float = 0.5) -> None:
+        super().__init__(one_architecture(network), tasks)
         positive(pretrain_share=pretrain_share)
         below(1, pretrain_share=pretrain_share)
         self.pretrain_share = pretrain_share
