@@ -29,13 +29,15 @@ from isthmus.experiments.folders import open_folder, read_json, write_json
 from isthmus.experiments.record import Record
 from isthmus.experiments.results import conditions, run_result
 from isthmus.methods import Method, build_method
+from isthmus.methods.learners import DomainNetwork
+from isthmus.methods.side_by_side import DomainNetworks
 from isthmus.names import slug
 from isthmus.nn.adversaries import Generator
 from isthmus.nn.autoencoder import AutoEncoder
-from isthmus.nn.backbones import Backbone, build_backbone
+from isthmus.nn.backbones import build_backbone
 from isthmus.nn.classifiers import Classifier
 from isthmus.nn.dense import DenseNetwork
-from isthmus.nn.image_networks import ImageNetwork, build_image_network
+from isthmus.nn.image_networks import build_image_network
 from isthmus.nn.pyramids import Pyramid, build_pyramid
 from isthmus.report.results import RunRecord
 
@@ -189,32 +191,32 @@ def _write_findings(path: Path, findings: Mapping[str, Tensor | Sequence[str]]) 
     write_arrays(path, arrays)
 
 
-def backbone_for(problem: Problem) -> Backbone | Pyramid | ImageNetwork | tuple[Backbone | ImageNetwork, ...]:
+def backbone_for(problem: Problem) -> Pyramid | DomainNetworks:
     """A fresh backbone of the problem's kind, for its inputs, with batch norm and frozen stages as in its recipe.
 
     Of a problem of pixel-wise tasks, an encoder with four feature maps; where images are completed or generated, all
-    the networks of a domain. Of a problem that names several backbones, that of each domain; a name stands for one
-    backbone.
+    the networks of a domain. Of a problem that names several backbones, that of each domain; a name stands for one.
     """
     recipe = problem.recipe
-    if problem.image_task is not None and (recipe.frozen_stages or recipe.batch_norm != "separate"):
-        raise OptionError(
-            f"Expected `frozen_stages` 0 and `batch_norm` separate where images are completed or generated, "
-            f"but got {recipe.frozen_stages} and {recipe.batch_norm}."
-        )
     if problem.setting is Setting.ASSISTED:
         if recipe.frozen_stages:
             raise OptionError(f"Expected `frozen_stages` 0 with pixel-wise tasks, but got {recipe.frozen_stages}.")
         return build_pyramid(problem.backbone, problem.input.shape, batch_norm=recipe.batch_norm)
-    built = {name: _built(name, problem) for name in dict.fromkeys(problem.backbones or (problem.backbone,))}
+    built = {name: _network_for(problem, name) for name in dict.fromkeys(problem.built_on)}
     return tuple(built[name] for name in problem.backbones) or built[problem.backbone]
 
 
-def _built(name: str, problem: Problem) -> Backbone | ImageNetwork:
+def _network_for(problem: Problem, name: str) -> DomainNetwork:
+    """A domain's network, by name."""
     recipe, shape = problem.recipe, problem.input.shape
-    if problem.image_task is not None:
-        return build_image_network(name, shape)
-    return build_backbone(name, shape, batch_norm=recipe.batch_norm, frozen_stages=recipe.frozen_stages)
+    if problem.image_task is None:
+        return build_backbone(name, shape, batch_norm=recipe.batch_norm, frozen_stages=recipe.frozen_stages)
+    if recipe.frozen_stages or recipe.batch_norm != "separate":
+        raise OptionError(
+            f"Expected `frozen_stages` 0 and `batch_norm` separate where images are completed or generated, but got "
+            f"{recipe.frozen_stages} and {recipe.batch_norm}."
+        )
+    return build_image_network(name, shape)
 
 
 @contextmanager

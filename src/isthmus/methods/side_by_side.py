@@ -21,10 +21,9 @@ DomainNetworks = Union[DomainNetwork, Sequence[DomainNetwork]]
 class SideBySide(Method[JointBatch]):
     """A learner for each domain, all from the same initial weights. What the task is, only they know.
 
-    Networks of several architectures start from the same weights where they have the same layers.
-
-    The groups of the first domain have the names that its learner gives them, such as `backbone` and `head`; the
-    others' have their number behind, `backbone_1`, `head_1` and so on.
+    Networks of several architectures start from the same weights where they have the same layers. The groups of the
+    first domain have the names that its learner gives them, such as `backbone` and `head`; the others' have their
+    number behind, `backbone_1`, `head_1` and so on.
 
     Attributes:
         domains: how many.
@@ -36,17 +35,20 @@ class SideBySide(Method[JointBatch]):
     def __init__(self, network: DomainNetworks, tasks: Sequence[DomainTask]) -> None:
         super().__init__()
         self.domains = len(tasks)
-        networks = [network] * self.domains if isinstance(network, nn.Module) else list(network)
+        networks = network if isinstance(network, Sequence) else [network] * self.domains
         if len(networks) != self.domains:
             raise OptionError(f"Expected a backbone for each of {self.domains} domains, but got {len(networks)}.")
-        places = {each: place for place, each in reversed(list(enumerate(networks)))}  # where each stands first
-        firsts = {each: learner_for(each, tasks[place]) for each, place in sorted(places.items(), key=lambda it: it[1])}
-        self.matched = next(iter(firsts.values())).matched
-        start_alike([self._matched_of(first) for first in firsts.values()])
-        self.learners = nn.ModuleList(
-            firsts[each] if places[each] == place else firsts[each].beside(task)
-            for place, (each, task) in enumerate(zip(networks, tasks))
-        )
+        firsts: dict[DomainNetwork, Learner] = {}
+        for each, task in zip(networks, tasks):
+            if each not in firsts:
+                firsts[each] = learner_for(each, task)
+        start_alike([learner.matched_network() for learner in firsts.values()])
+        self.matched = firsts[networks[0]].matched
+        learners = []
+        for each, task in zip(networks, tasks):
+            first = firsts[each]
+            learners.append(first.beside(task) if first in learners else first)
+        self.learners = nn.ModuleList(learners)
 
     def learner(self, place: int) -> Learner:
         """Of the domain at a place."""
@@ -76,27 +78,19 @@ class SideBySide(Method[JointBatch]):
 
     def matched_network(self, place: int) -> nn.Module:
         """What of a domain's networks is matched with those of the others."""
-        return self._matched_of(self.learner(place))
+        return self.learner(place).matched_network()
 
     @property
     def convolutional(self) -> bool:
         return self.learner(0).convolutional
 
     def learning_rates(self, lr: float, backbone_factor: float) -> dict[str, float]:
-        own = {
-            self.group_name(place, name)
-            for place in range(self.domains)
-            for name, _ in self.learner(place).named_children()
-            if name not in self.matched
-        }
-        pretrained = {
-            self.group_name(place, name): self.learner(place).pretrained
-            for place in range(self.domains)
-            for name in self.matched
-        }
-        # What several domains share is of the first one's architecture.
-        slow = {name: name not in own and pretrained.get(name, self.learner(0).pretrained) for name in self.groups()}
-        return {name: backbone_factor * lr if slow[name] else lr for name in slow}
+        slow = dict.fromkeys(self.groups(), self.learner(0).pretrained)  # for those that domains have in common
+        for place in range(self.domains):
+            learner = self.learner(place)
+            for name, _ in learner.named_children():
+                slow[self.group_name(place, name)] = name in self.matched and learner.pretrained
+        return {name: backbone_factor * lr if slow[name] else lr for name in self.groups()}
 
     def stage_rates(self, decay: float) -> dict[nn.Parameter, float]:
         return {
@@ -112,10 +106,6 @@ class SideBySide(Method[JointBatch]):
         """What prediction needs, for each domain."""
         return tuple(self.learner(place).predictor() for place in range(self.domains))
 
-    def _matched_of(self, learner: Learner) -> nn.Module:
-        parts = {name: learner.get_submodule(name) for name in self.matched}
-        return next(iter(parts.values())) if len(parts) == 1 else nn.ModuleDict(parts)
-
 
 def one_architecture(network: DomainNetworks) -> DomainNetwork:
     """The network of methods whose domains have layers that are one and the same.
@@ -123,7 +113,7 @@ def one_architecture(network: DomainNetworks) -> DomainNetwork:
     Raises:
         OptionError: there are several.
     """
-    distinct = [network] if isinstance(network, nn.Module) else list(dict.fromkeys(network))
+    distinct = list(dict.fromkeys(network)) if isinstance(network, Sequence) else [network]
     if len(distinct) > 1:
         raise OptionError(
             f"`share_all`, `l2_reg_25`, `l2_reg_50` and `pretrain_finetune` need one backbone for all domains, but got "

@@ -40,6 +40,11 @@ class Learner(nn.Module, ABC):
     def predictor(self) -> Predictor:
         """What prediction needs of the networks."""
 
+    def matched_network(self) -> nn.Module:
+        """The matched groups as one network."""
+        parts = {name: self.get_submodule(name) for name in self.matched}
+        return next(iter(parts.values())) if len(parts) == 1 else nn.ModuleDict(parts)
+
     def beside(self, task: DomainTask) -> Learner:
         """A learner for another domain, from the same initial weights."""
         return deepcopy(self)
