@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from isthmus.data.benchmarks import load_problem
+from isthmus.data.benchmarks import is_problem_file, load_problem
 from isthmus.data.readers.labelled import unlabelled_images
 from isthmus.errors import DataError, OptionError, RunFolderError
 from isthmus.evaluation.dense import measure
@@ -35,7 +35,8 @@ def evaluate_pixels(folder: Path, problem: str | None = None, *, data_root: Path
 
     Args:
         folder: of the model.
-        problem: built-in problem whose exam is taken; by default the one the model was trained on.
+        problem: built-in problem or problem file whose exam is taken; by default the built-in one that the model was
+            trained on.
         data_root: where benchmark data lies.
 
     Raises:
@@ -44,7 +45,15 @@ def evaluate_pixels(folder: Path, problem: str | None = None, *, data_root: Path
     """
     model = load_dense_model(folder)
     name = problem or str(model.trained_on.get("problem", {}).get("name", ""))
-    exam = load_problem(name, data_root).pixel_exam
+    try:
+        exam = load_problem(name, data_root, image_size=model.input.size if is_problem_file(name) else None).pixel_exam
+    except OptionError as error:
+        if problem:
+            raise
+        raise OptionError(
+            f"Expected what to measure on, as the model was not trained on a built-in problem (but on `{name}`). "
+            f"Name a problem, or a problem file such as `{name}.yaml`."
+        ) from error
     if exam is None:
         raise OptionError(f"Problem `{name}` has no exam of pixel-wise tasks. Name one that has, such as `shapes`.")
     known = tuple(task for task in exam.pixels.tasks if task in model.tasks)
