@@ -214,7 +214,8 @@ def test_options_out_of_range_and_unknown_places_are_refused() -> None:
     for name, message in (
         ("headfreeze:converge=1", "Expected `converge` below 1"),
         ("mtl_both:anchor_weight=0", "Expected a positive `anchor_weight`"),
-        ("baseline+feature_adversary:depths=out", "Expected `depths` to be one of"),
+        ("baseline+feature_adversary:depths=outputs", "Expected `depths` to be one of"),
+        ("baseline+feature_adversary:depths=out/out", "Expected each of `depths` once, but got `out/out`"),
         ("baseline+feature_adversary+feature_adversary", "Expected each term once"),
         ("baseline+dfa", "is for methods of the unsupervised setting"),
     ):

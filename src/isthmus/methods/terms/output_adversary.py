@@ -51,9 +51,8 @@ class OutputAdversary(Adversary):
         self.weight = weight
 
     def update(self, source: Dense, target: Dense, on: tuple[str, ...]) -> Update:
-        logits_s, logits_t = (
-            self.discriminator(shown_outputs(self.tasks, dense)).flatten() for dense in (source, target)
-        )
+        shown = (shown_outputs(self.tasks, dense) for dense in (source, target))
+        logits_s, logits_t = (self.discriminator(outputs).flatten() for outputs in shown)
         domain, fooling = domain_discrimination(logits_s, logits_t), inverted_labels(logits_t)
         own = Update(domain, on=(self.name,), log={"domain": domain})
         return own & Update(self.weight * fooling, on=on, log={"fooling": fooling})
