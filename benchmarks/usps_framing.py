@@ -49,7 +49,7 @@ def framed_problem(problem: Problem, side: int) -> Problem:
         problem,
         name=f"mnist-usps, digit of {side} pixels",
         domains=(problem.source, replace(target, samples=ArraySamples(framed(_all(target.samples), side)))),
-        exam=replace(exam, samples=ArraySamples(framed(_all(exam.samples), side))),
+        exams=(replace(exam, samples=ArraySamples(framed(_all(exam.samples), side))),),
     )
 
 

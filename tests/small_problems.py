@@ -11,7 +11,7 @@ import torch
 from isthmus.data.inputs import ImageInput, VectorInput
 from isthmus.data.loaders import batches, steps_per_epoch
 from isthmus.data.pixelwise import PixelLabels, Segmentation, SurfaceNormals
-from isthmus.data.problems import Domain, Exam, PixelExam, Problem
+from isthmus.data.problems import Domain, Exam, Problem
 from isthmus.data.recipes import Recipe
 from isthmus.data.samples import ArraySamples
 from isthmus.data.tasks import Classification, Labels
@@ -55,7 +55,7 @@ def images_problem(recipe: Recipe = RECIPE, samples: int = 24) -> Problem:
         input=ImageInput.plain(1, 16),
         backbone="digits:dropout=0",
         recipe=recipe,
-        exam=Exam("inverted", stored[1], Labels(task, labels), transductive=True),
+        exams=(Exam("inverted", stored[1], Labels(task, labels), transductive=True),),
     )
 
 
@@ -72,7 +72,7 @@ def other_classes_problem(recipe: Recipe = RECIPE, samples: int = 24) -> Problem
         plain,
         name="columns",
         domains=(plain.source, Domain("upright", stored, known)),
-        exam=Exam("upright", stored, known),
+        exams=(Exam("upright", stored, known),),
     )
 
 
@@ -100,7 +100,7 @@ def pixels_problem(recipe: Recipe = RECIPE, samples: int = 24, side: int = 64) -
         input=ImageInput.plain(3, side),
         backbone="pyramid:width=8,decoder=8",
         recipe=recipe,
-        pixel_exam=PixelExam("inverted", target, PixelLabels({main: normals[1], anchor: labels[1]})),
+        exams=(Exam("inverted", target, PixelLabels({main: normals[1], anchor: labels[1]})),),
         oracle=PixelLabels({main: normals[1]}),
     )
 
@@ -111,7 +111,7 @@ def joint_problem(recipe: Recipe = RECIPE, samples: int = 24) -> Problem:
     assert rows.exam is not None
     domains = (rows.source, columns.target, replace(rows.target, labels=rows.exam.labels))
     exams = tuple(Exam(d.name, d.samples, d.labels, transductive=True) for d in domains if d.labels)
-    return replace(rows, name="rows-and-columns", domains=domains, exam=None, exams=exams)
+    return replace(rows, name="rows-and-columns", domains=domains, exams=exams)
 
 
 def problem_for(method: str, recipe: Recipe = RECIPE) -> Problem:
@@ -139,7 +139,7 @@ def vectors_problem(recipe: Recipe = RECIPE, samples: int = 96) -> Problem:
         input=VectorInput.standardising(source),
         backbone="mlp:hidden=16",
         recipe=recipe,
-        exam=Exam("there", ArraySamples(target), Labels(task, labels), transductive=True),
+        exams=(Exam("there", ArraySamples(target), Labels(task, labels), transductive=True),),
     )
 
 

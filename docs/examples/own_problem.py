@@ -28,7 +28,7 @@ images = isthmus.Problem(
     input=ImageInput.plain(channels=1, size=28),
     backbone="digits",
     recipe=isthmus.Recipe(epochs=2, batch_size=16),
-    exam=None,  # nobody knows the target's labels: only label-free scores are reported
+    exams=(),  # nobody knows the target's labels: only label-free scores are reported
 )
 
 if __name__ == "__main__":

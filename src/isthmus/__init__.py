@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from isthmus.data.pixelwise import PixelLabels as PixelLabels
     from isthmus.data.problems import Domain as Domain
     from isthmus.data.problems import Exam as Exam
-    from isthmus.data.problems import PixelExam as PixelExam
     from isthmus.data.problems import Problem as Problem
     from isthmus.data.readers.arrays import array_problem as array_problem
     from isthmus.data.readers.datasets import dataset_problem as dataset_problem
@@ -56,7 +55,6 @@ _PLACES = {
     "Labels": "data.tasks",
     "Method": "methods",
     "Model": "evaluation.models",
-    "PixelExam": "data.problems",
     "PixelLabels": "data.pixelwise",
     "Problem": "data.problems",
     "Recipe": "data.recipes",

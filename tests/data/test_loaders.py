@@ -31,7 +31,7 @@ def numbered(source: int = 23, target: int = 17, batch_size: int = 5) -> Problem
             Domain("there", ArraySamples(values[1])),
         ),
         input=VectorInput(8),
-        exam=None,
+        exams=(),
     )
 
 

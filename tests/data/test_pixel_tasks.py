@@ -123,8 +123,8 @@ def test_shapes_splits_share_no_scene_and_the_variants_differ_in_poses() -> None
     assert validation.name == "shapes:validation"
     anchor = equal.tasks.anchors[0]
     seen = []
-    for labels in (equal.source.pixels, equal.target.pixels, equal.pixel_exam, validation.pixel_exam):
-        values = getattr(labels, "pixels", labels).values[anchor]  # type: ignore[union-attr]
+    for part in (equal.source, equal.target, equal.exam, validation.exam):
+        values = part.pixels.values[anchor]  # type: ignore[union-attr]
         seen += [values[i] for i in range(len(values))]
     assert not any(torch.equal(a, b) for i, a in enumerate(seen) for b in seen[:i])
     one, other = (problem.target.pixels.values[anchor] for problem in (equal, shifted))  # type: ignore[union-attr]

@@ -11,6 +11,7 @@ import torch
 from small_problems import images_problem, vectors_problem
 
 from isthmus.data.inputs import ImageInput, Input, VectorInput, describe, from_description
+from isthmus.data.pixelwise import PixelLabels, SurfaceNormals
 from isthmus.data.problems import Domain, Exam, Problem
 from isthmus.data.recipes import Recipe
 from isthmus.data.samples import ArraySamples, MappedSamples, Subset, names_of
@@ -56,6 +57,16 @@ def test_an_exam_for_each_domain_makes_a_joint_problem() -> None:
     assert [(domain.name, exam) for domain, exam in problem(AB, XY).measured] == [("1", None)]
 
 
+def test_an_exam_gives_the_labels_that_it_has() -> None:
+    classes = Exam("exam", SIX, Labels(AB, torch.arange(6) % 2))
+    pixels = Exam("exam", SIX, PixelLabels({SurfaceNormals(): torch.ones(6, 3, 2, 2)}))
+    assert (classes.labels, pixels.pixels) == (classes.truth, pixels.truth)
+    with pytest.raises(DataError, match=r"Exam `exam`: expected labels of pixels, but got classes. Read its `labels`"):
+        _ = classes.pixels
+    with pytest.raises(DataError, match=r"Exam `exam`: expected classes, but got labels of pixels. Read its `pixels`"):
+        _ = pixels.labels
+
+
 def test_exams_that_are_not_the_domains_are_refused() -> None:
     with pytest.raises(DataError, match=r"each of 3 domains, in order, but got 2"):
         with_exams(AB, XY, AB, exams=(AB, XY))
@@ -63,8 +74,8 @@ def test_exams_that_are_not_the_domains_are_refused() -> None:
         with_exams(AB, XY, exams=(AB, AB))
     with pytest.raises(DataError, match=r"different names.*but got p, p"):
         with_exams(AB, XY, exams=(AB, XY), names="pp")
-    with pytest.raises(DataError, match=r"`exam` or `exams`, but got both"):
-        replace(with_exams(AB, XY, exams=(AB, XY)), exam=Exam("e", SIX, Labels(AB, torch.arange(6) % 2)))
+    with pytest.raises(DataError, match=r"each of 2 domains, in order, but got 1"):
+        _ = with_exams(AB, AB, exams=(AB,)).measured
 
 
 @pytest.mark.parametrize("tasks", [(AB,), (None, AB), (None, None), (AB, None, None), (AB, AB, None)])
@@ -83,7 +94,7 @@ def test_samples_of_another_shape_are_refused() -> None:
     with pytest.raises(DataError, match=r"`wide`: expected samples of shape \(8,\), but got \(9,\)"):
         replace(problem(AB, None), domains=(problem(AB, None).source, Domain("wide", wide)))
     with pytest.raises(DataError, match="`exam`"):
-        replace(problem(AB, None), exam=Exam("exam", wide, Labels(AB, torch.zeros(6, dtype=torch.long))))
+        replace(problem(AB, None), exams=(Exam("exam", wide, Labels(AB, torch.zeros(6, dtype=torch.long))),))
 
 
 @pytest.mark.parametrize("kind", [Domain, Exam])
@@ -185,6 +196,17 @@ def test_evaluation_sees_the_centre_normalised() -> None:
     seen = ImageInput(1, 4, 6, (0.2,), (0.4,)).evaluate(stored)
     expected = (torch.arange(16.0).view(1, 1, 4, 4) * 15 / 255 - 0.2) / 0.4
     torch.testing.assert_close(seen, expected)
+
+
+def test_ten_crops_are_corners_and_centre_and_their_mirror_images() -> None:
+    stored = torch.arange(49, dtype=torch.uint8).view(1, 1, 7, 7)
+    views = ImageInput(1, 5, 7, (0.0,), (1.0,), ten_crop=True).views(stored)
+    seen = {tuple(view.mul(255).round().int().flatten().tolist()) for view in views}
+    squares = [stored[0, 0, y : y + 5, x : x + 5] for y, x in ((0, 0), (0, 2), (2, 0), (2, 2), (1, 1))]
+    assert seen == {tuple(square.flatten().tolist()) for crop in squares for square in (crop, crop.flip(1))}
+    assert len(views) == len(seen) == 10
+    with pytest.raises(OptionError, match=r"stored larger.*both have a side of 28 pixels"):
+        replace(ImageInput.plain(1, 28), ten_crop=True)
 
 
 def test_training_sees_every_crop_and_both_mirrors() -> None:

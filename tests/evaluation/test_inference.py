@@ -10,6 +10,7 @@ import torch
 from small_problems import images_problem, vectors_problem
 from torch import Tensor, nn
 
+from isthmus.data.inputs import ImageInput
 from isthmus.data.samples import ArraySamples
 from isthmus.evaluation import inference
 from isthmus.evaluation.examination import examine
@@ -64,6 +65,23 @@ def test_inference_goes_in_batches_and_keeps_the_order(monkeypatch: pytest.Monke
     assert torch.equal(some.result, expected[[5, 3]])
 
 
+def test_ten_crops_are_averaged_as_probabilities() -> None:
+    class Corners(Fixed):
+        def features(self, inputs: Tensor) -> Tensor:
+            return inputs[:, 0, 0, :2] * self.scale
+
+    stored = (torch.rand(3, 1, 8, 8, generator=torch.Generator().manual_seed(0)) * 255).to(torch.uint8)
+    input = ImageInput(1, 4, 8, (0.5,), (0.1,), ten_crop=True)
+    found = infer(Corners(), ArraySamples(stored), input)
+    pairs = []
+    for y, x in ((0, 0), (0, 4), (4, 0), (4, 4), (2, 2)):
+        row = (stored[:, 0, y, x : x + 4] / 255 - 0.5) / 0.1
+        pairs += [row[:, :2], row.flip(1)[:, :2]]
+    expected = sum(pair.double().softmax(dim=1) for pair in pairs) / 10
+    torch.testing.assert_close(found.result.double().exp(), expected, atol=1e-6, rtol=1e-5)
+    torch.testing.assert_close(found.features, torch.stack(pairs).mean(dim=0))
+
+
 def test_an_examination_measures_the_exam_and_the_training_samples() -> None:
     problem = vectors_problem()
     assert problem.exam is not None
@@ -90,6 +108,6 @@ def test_unpredicted_classes_are_named() -> None:
 
 
 def test_an_examination_without_an_exam_has_scores_only() -> None:
-    found = examine(Fixed(), replace(vectors_problem(), exam=None))
+    found = examine(Fixed(), replace(vectors_problem(), exams=()))
     assert found.accuracy == {}
     assert set(found.scores) == {"information_maximisation", "entropy"}

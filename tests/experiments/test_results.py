@@ -116,7 +116,7 @@ def test_selection_looks_at_no_labels(comparison: Comparison, content: dict[str,
     problem = images_problem()
     assert problem.exam is not None
     labels = replace(problem.exam.labels, values=(problem.exam.labels.values + 1) % 3)
-    wrong = replace(problem, exam=replace(problem.exam, labels=labels))
+    wrong = replace(problem, exams=(replace(problem.exam, truth=labels),))
     again = isthmus.compare(METHODS, wrong, seeds=SEEDS, first_seed=3, out=tmp_path / "out", select_by="entropy")
     for before, after in zip(content["runs"], again.results["runs"]):
         assert before["selected_epoch"] == after["selected_epoch"]
@@ -173,7 +173,7 @@ def test_a_run_is_evaluated_about_as_often_as_asked_and_at_the_end(tmp_path: Pat
 
 
 def test_a_problem_without_an_exam_goes_all_the_way(tmp_path: Path) -> None:
-    problem = replace(images_problem(), exam=None)
+    problem = replace(images_problem(), exams=())
     found = isthmus.compare(["source_only", "symnets"], problem, out=tmp_path / "out")
     assert found.results["problem"]["exam"] is None
     for run in found.results["runs"]:

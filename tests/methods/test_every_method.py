@@ -137,16 +137,16 @@ def test_predictor_gives_the_result_of_the_first_classifier(method_name: str) ->
 
 def with_wrong_labels(problem: Problem) -> Problem:
     """Other labels wherever no training but an oracle's may see them."""
-    if problem.pixel_exam is not None:
-        (main,) = problem.tasks.main
-        flipped = PixelLabels({main: problem.pixel_exam.pixels.values[main].flip(0)})
-        return replace(problem, pixel_exam=replace(problem.pixel_exam, pixels=flipped), oracle=flipped)
 
     def wrong(exam: Exam) -> Exam:
-        return replace(exam, labels=Labels(exam.labels.task, exam.labels.values.flip(0)))
+        if isinstance(exam.truth, PixelLabels):
+            (main,) = problem.tasks.main
+            return replace(exam, truth=PixelLabels({main: exam.truth.values[main].flip(0)}))
+        return replace(exam, truth=Labels(exam.truth.task, exam.truth.values.flip(0)))
 
-    assert problem.exam is not None or problem.exams
-    return replace(problem, exam=problem.exam and wrong(problem.exam), exams=tuple(map(wrong, problem.exams)))
+    assert problem.exams
+    exams = tuple(map(wrong, problem.exams))
+    return replace(problem, exams=exams, oracle=problem.oracle and exams[0].pixels)
 
 
 def test_unlabelled_batches_have_no_labels() -> None:

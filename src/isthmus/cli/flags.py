@@ -12,6 +12,7 @@ from isthmus.data.recipes import Recipe
 from isthmus.errors import OptionError, SettingError
 
 if TYPE_CHECKING:
+    from isthmus.data.inputs import Input
     from isthmus.data.problems import Problem
     from isthmus.data.tasks import Setting
 
@@ -106,6 +107,8 @@ class Training:
         backbone: `digits`, `svhn`, `signs`, `mlp` or any timm model; the problem's own by default.
         select_by: label-free score that picks the `selected` epoch: `information_maximisation` (the
             default) or `entropy`; in the assisted setting `main_on_source`.
+        ten_crop: measure by the mean prediction of ten crops of an image, corners and centre and their mirror images,
+            instead of its centre's.
         data_root: where benchmark data lies; by default `ISTHMUS_DATA`, else ~/.cache/isthmus.
         resume: continue what was killed, exactly.
         overwrite: replace what is in the output folder.
@@ -115,6 +118,7 @@ class Training:
     out: Path | None = None
     backbone: str | None = None
     select_by: str | None = None
+    ten_crop: bool = False
     data_root: Path | None = None
     resume: bool = False
     overwrite: bool = False
@@ -149,4 +153,14 @@ def chosen_problem(
         name = name or DEFAULT_PROBLEM
         check_setting(methods, setting_of(name))
         problem = load_problem(name, training.data_root, image_size=folders.image_size)
+    if training.ten_crop:
+        problem = replace(problem, input=_with_ten_crops(problem.input))
     return replace(problem, recipe=recipe.over(problem.recipe))
+
+
+def _with_ten_crops(input: Input) -> Input:
+    from isthmus.data.inputs import ImageInput
+
+    if not isinstance(input, ImageInput):
+        raise OptionError("`--ten-crop` is for images, but the problem's samples are feature vectors. Leave it out.")
+    return replace(input, ten_crop=True)

@@ -34,6 +34,8 @@ class ImageInput:
         mean: subtracted from values in [0, 1], per channel.
         std: divided by, per channel.
         flip: whether training mirrors images left to right at random.
+        ten_crop: whether evaluation takes the mean prediction of ten crops, corners and centre and their mirror images,
+            instead of the centre's.
     """
 
     channels: int = 3
@@ -42,6 +44,7 @@ class ImageInput:
     mean: tuple[float, ...] = IMAGENET_MEAN
     std: tuple[float, ...] = IMAGENET_STD
     flip: bool = True
+    ten_crop: bool = False
 
     def __post_init__(self) -> None:
         if self.channels not in (1, 3):
@@ -49,6 +52,11 @@ class ImageInput:
         at_least(1, size=self.size)
         if self.size > self.resize:
             raise OptionError(f"Expected `size` of at most `resize`, {self.resize}, but got {self.size}.")
+        if self.ten_crop and self.size == self.resize:
+            raise OptionError(
+                f"Ten crops need images that are stored larger than the network sees them, but both have a side of "
+                f"{self.size} pixels. Leave `ten_crop` out, or store them larger: `ImageInput(..., resize=N)`."
+            )
         for name in ("mean", "std"):
             if len(values := getattr(self, name)) != self.channels:
                 raise OptionError(f"Expected `{name}` of {self.channels} numbers, one a channel, but got {values}.")
@@ -99,6 +107,14 @@ class ImageInput:
         """A stored batch as network inputs, its centre: (batch, channels, size, size) float32."""
         start = (self.resize - self.size) // 2
         return self._normalise(stored[..., start : start + self.size, start : start + self.size])
+
+    def views(self, stored: Tensor) -> tuple[Tensor, ...]:
+        """All that evaluation sees of a stored batch: its centre, or ten crops, each as network inputs."""
+        if not self.ten_crop:
+            return (self.evaluate(stored),)
+        from torchvision.transforms.functional import ten_crop
+
+        return tuple(self._normalise(crop) for crop in ten_crop(stored, [self.size, self.size]))
 
     def picture(self, stored: Tensor) -> Tensor:
         """A stored batch as pictures to look at, (batch, height, width, 3) uint8."""
@@ -156,6 +172,10 @@ class VectorInput:
     def evaluate(self, stored: Tensor) -> Tensor:
         """Standardised vectors, (batch, features) float32."""
         return (stored.float() - torch.tensor(self.mean)) / torch.tensor(self.std)
+
+    def views(self, stored: Tensor) -> tuple[Tensor, ...]:
+        """All that evaluation sees of a stored batch: one view."""
+        return (self.evaluate(stored),)
 
 
 Input = Union[ImageInput, VectorInput]

@@ -42,41 +42,37 @@ class Domain:
 
 @dataclass(frozen=True)
 class Exam:
-    """Held-out labelled samples for measuring. Only evaluation reads it; no training batch is ever made from it.
+    """Held-out samples with true labels. Only evaluation reads it; no training batch is ever made from it.
 
     Attributes:
         name: of the domain it measures.
         samples: the images or vectors.
-        labels: their true labels.
+        truth: their classes, or labels of their pixels: of the main tasks, and of anchor tasks where they are known.
         transductive: whether these are the very samples that training saw without labels, as the papers' object
             benchmarks do, rather than samples held out.
     """
 
     name: str
     samples: Samples
-    labels: Labels
+    truth: Labels | PixelLabels
     transductive: bool = False
 
     def __post_init__(self) -> None:
-        check_lengths(self.name, self.samples, self.labels)
+        check_lengths(self.name, self.samples, self.truth)
 
+    @property
+    def labels(self) -> Labels:
+        """The classes of an exam that asks for classes."""
+        if not isinstance(self.truth, Labels):
+            raise DataError(f"Exam `{self.name}`: expected classes, but got labels of pixels. Read its `pixels`.")
+        return self.truth
 
-@dataclass(frozen=True)
-class PixelExam:
-    """Held-out samples with labels of pixel-wise tasks. Only evaluation reads it.
-
-    Attributes:
-        name: of the domain it measures.
-        samples: the images.
-        pixels: true labels of the main tasks, and of anchor tasks where they are known.
-    """
-
-    name: str
-    samples: Samples
-    pixels: PixelLabels
-
-    def __post_init__(self) -> None:
-        check_lengths(self.name, self.samples, self.pixels)
+    @property
+    def pixels(self) -> PixelLabels:
+        """The labels of an exam of pixel-wise tasks."""
+        if not isinstance(self.truth, PixelLabels):
+            raise DataError(f"Exam `{self.name}`: expected labels of pixels, but got classes. Read its `labels`.")
+        return self.truth
 
 
 @dataclass(frozen=True)
@@ -89,13 +85,11 @@ class Problem:
         input: how stored samples become network inputs.
         backbone: name of the default backbone.
         recipe: how training goes by default.
-        exam: None where nobody knows the target's labels: then only label-free scores are reported.
+        exams: one for the target; or one for each domain, in order: then labelled domains make a joint problem, even
+            two of different classes. None where nobody knows the labels: then only label-free scores are reported.
         notes: what a reader of the results should know (skipped files, for instance).
-        exams: one for each domain, in order, instead of `exam`: then labelled domains make a joint problem, even two
-            of different classes.
-        pixel_exam: instead of `exam`, of a problem of pixel-wise tasks.
-        oracle: of such a problem, the main labels of the target's own samples: for the method `oracle`, which bounds
-            the others, and for none else.
+        oracle: of a problem of pixel-wise tasks, the main labels of the target's own samples: for the method `oracle`,
+            which bounds the others, and for none else.
     """
 
     name: str
@@ -103,19 +97,17 @@ class Problem:
     input: Input
     backbone: str
     recipe: Recipe = field(default_factory=Recipe)
-    exam: Exam | None = None
-    notes: tuple[str, ...] = ()
     exams: tuple[Exam, ...] = ()
-    pixel_exam: PixelExam | None = None
+    notes: tuple[str, ...] = ()
     oracle: PixelLabels | None = None
 
     def __post_init__(self) -> None:
-        exam = tuple(part for part in (self.exam, self.pixel_exam) if part)
-        for part in (*self.domains, *exam, *self.exams):
+        parts: tuple[Domain | Exam, ...] = (*self.domains, *self.exams)
+        for part in parts:
             first = part.samples.read(torch.zeros(1, dtype=torch.long), torch.Generator())
             check_stored(part.name, tuple(first.shape[1:]), self.input)
-        if self.exams:
-            _check_exams(self.name, self.domains, self.exams, self.exam)
+        if len(self.exams) > 1:
+            _check_exams(self.name, self.domains, self.exams)
         if any(domain.pixels for domain in self.domains):
             _check_still(self.name, self.input)
         if self.oracle is not None:
@@ -130,7 +122,7 @@ class Problem:
         tasks = [domain.labels.task if domain.labels else None for domain in self.domains]
         if len(tasks) == 2 and tasks[0] and tasks[1] is None:
             return Setting.UNSUPERVISED
-        if len(tasks) == 2 and tasks[0] and tasks[1] and tasks[0] != tasks[1] and not self.exams:
+        if len(tasks) == 2 and tasks[0] and tasks[1] and tasks[0] != tasks[1] and len(self.exams) < 2:
             return Setting.INDUCTIVE
         if len(tasks) >= 2 and all(tasks):
             return Setting.JOINT
@@ -178,10 +170,17 @@ class Problem:
         return self.domains[-1]
 
     @property
+    def exam(self) -> Exam | None:
+        """The target's, where that is the only domain that counts."""
+        return self.exams[0] if len(self.exams) == 1 else None
+
+    @property
     def measured(self) -> tuple[tuple[Domain, Exam | None], ...]:
         """The domains that count, each with its exam: all of a joint problem, else the target."""
         if self.setting is not Setting.JOINT:
             return ((self.target, self.exam),)
+        if self.exams:
+            _check_exams(self.name, self.domains, self.exams)
         return tuple(zip(self.domains, self.exams or (None,) * len(self.domains)))
 
 
@@ -197,13 +196,12 @@ def check_lengths(name: str, samples: Samples, labels: Labels | PixelLabels | No
         raise DataError(f"Domain `{name}`: expected one label a sample, but got {len(labels)} for {len(samples)}.")
 
 
-def _check_exams(name: str, domains: Sequence[Domain], exams: Sequence[Exam], exam: Exam | None) -> None:
+def _check_exams(name: str, domains: Sequence[Domain], exams: Sequence[Exam]) -> None:
     """Refuse exams that are not the domains', one each."""
-    if exam is not None:
-        raise DataError(f"Problem `{name}`: expected `exam` or `exams`, but got both. Joint problems take `exams`.")
     if len(exams) != len(domains):
         raise DataError(
-            f"Problem `{name}`: expected an exam for each of {len(domains)} domains, in order, but got {len(exams)}."
+            f"Problem `{name}`: expected one exam for the target, or one for each of {len(domains)} domains, in order, "
+            f"but got {len(exams)}."
         )
     names = [domain.name for domain in domains]
     if len({slug(name) for name in (AVERAGE, *names)}) <= len(names):

@@ -33,7 +33,7 @@ class DenseViews:
 
     def __init__(self, problem: Problem) -> None:
         self.problem = problem
-        shown = problem.pixel_exam or problem.target
+        shown = problem.exam or problem.target
         self.indices = shuffled(len(shown.samples))[:PICTURES]
         self.samples = Subset(shown.samples, self.indices)
         self.truth = shown.pixels

@@ -70,7 +70,7 @@ def examine(networks: Measured, problem: Problem, *, precision: Precision = null
 def _examine_pixels(network: DenseNetwork, problem: Problem, precision: Precision) -> Examination:
     """All metrics of the main tasks, the first one's headline first; those of anchor tasks follow."""
     values: dict[str, float] = {}
-    if exam := problem.pixel_exam:
+    if exam := problem.exam:
         by_task = measure(network, exam.samples, exam.pixels, problem.input, precision=precision)
         order = [task.name for task in problem.tasks.every if task.name in by_task]
         values = {f"{task} {name}": value for task in order for name, value in by_task[task].items()}

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Protocol
@@ -33,8 +34,9 @@ class Outputs:
     """What a network says of a collection of samples, on the CPU in float32.
 
     Attributes:
-        features: (samples, features).
-        logits: (samples, classes) of each classifier, by its name; the first gives the result.
+        features: (samples, features); where the input has several views, their mean.
+        logits: (samples, classes) of each classifier, by its name; the first gives the result. Where the input has
+            several views, the logarithm of their mean probabilities.
     """
 
     features: Tensor
@@ -71,8 +73,15 @@ def infer(
     logits: dict[str, list[Tensor]] = {name: [] for name in classifiers}
     for _, stored in in_order(samples, indices, size=BATCH):
         with precision():
-            batch = network.features(input.evaluate(stored).to(weight.device, weight.dtype))
-            features.append(batch.float().cpu())
+            views = [network.features(view.to(weight.device, weight.dtype)) for view in input.views(stored)]
+            features.append(torch.stack([view.float() for view in views]).mean(dim=0).cpu())
             for name, classifier in classifiers.items():
-                logits[name].append(classifier(batch).float().cpu())
+                logits[name].append(_together([classifier(view).float() for view in views]).cpu())
     return Outputs(torch.cat(features), {name: torch.cat(parts) for name, parts in logits.items()})
+
+
+def _together(views: Sequence[Tensor]) -> Tensor:
+    """Logits of several views' mean prediction; of one view its own."""
+    if len(views) == 1:
+        return views[0]
+    return torch.stack([view.log_softmax(dim=1) for view in views]).logsumexp(dim=0) - math.log(len(views))

@@ -12,6 +12,7 @@ from isthmus.data.benchmarks import load_problem
 from isthmus.data.inputs import ImageInput, VectorInput
 from isthmus.data.problems import Exam
 from isthmus.data.readers.labelled import exam_from_folder, unlabelled_images
+from isthmus.data.tasks import Labels
 from isthmus.errors import DataError, ModelFileError, OptionError
 from isthmus.evaluation.inference import infer
 from isthmus.evaluation.metrics import accuracy, class_accuracies
@@ -112,16 +113,16 @@ def _exam_of(name: str | None, model: Model, data_root: Path | None) -> Exam:
             f"Expected what to measure on, as the model was not trained on a built-in problem (but on `{name}`). "
             f"Give labelled images with `--exam DIR`."
         ) from error
-    exams = [exam for _, exam in problem.measured if exam is not None]
-    if not exams:
+    if not problem.exams:
         raise OptionError(f"Problem `{name}` has no exam. Give labelled images with `--exam DIR`.")
     domain = model.trained_on.get("domain")
-    own_exams = [exam for exam in exams if len(exams) == 1 or exam.name == domain]
+    own_exams = [exam for exam in problem.exams if exam is problem.exam or exam.name == domain]
     if not own_exams:
         raise DataError(
             f"Problem `{name}` measures several domains, but none is the model's. "
             f"Give labelled images with `--exam DIR`."
         )
-    if own_exams[0].labels.task.classes != model.classes or problem.input.shape != model.input.shape:
+    truth = own_exams[0].truth
+    if not isinstance(truth, Labels) or truth.task.classes != model.classes or problem.input.shape != model.input.shape:
         raise DataError(f"The model was not trained for problem `{name}`: its classes or its input differ.")
     return own_exams[0]

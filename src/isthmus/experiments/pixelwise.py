@@ -10,6 +10,7 @@ from typing import Any
 import torch
 
 from isthmus.data.benchmarks import is_problem_file, load_problem
+from isthmus.data.pixelwise import PixelLabels
 from isthmus.data.readers.labelled import unlabelled_images
 from isthmus.errors import DataError, OptionError, RunFolderError
 from isthmus.evaluation.dense import measure
@@ -46,7 +47,7 @@ def evaluate_pixels(folder: Path, problem: str | None = None, *, data_root: Path
     model = load_dense_model(folder)
     name = problem or str(model.trained_on.get("problem", {}).get("name", ""))
     try:
-        exam = load_problem(name, data_root, image_size=model.input.size if is_problem_file(name) else None).pixel_exam
+        exam = load_problem(name, data_root, image_size=model.input.size if is_problem_file(name) else None).exam
     except OptionError as error:
         if problem:
             raise
@@ -54,7 +55,7 @@ def evaluate_pixels(folder: Path, problem: str | None = None, *, data_root: Path
             f"Expected what to measure on, as the model was not trained on a built-in problem (but on `{name}`). "
             f"Name a problem, or a problem file such as `{name}.yaml`."
         ) from error
-    if exam is None:
+    if exam is None or not isinstance(exam.truth, PixelLabels):
         raise OptionError(f"Problem `{name}` has no exam of pixel-wise tasks. Name one that has, such as `shapes`.")
     known = tuple(task for task in exam.pixels.tasks if task in model.tasks)
     if not known:

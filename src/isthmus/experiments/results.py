@@ -5,6 +5,7 @@ from __future__ import annotations
 import platform
 import resource
 import sys
+from collections.abc import Sequence
 from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
@@ -13,7 +14,7 @@ from typing import Any
 import torch
 
 from isthmus.data.inputs import ImageInput, describe
-from isthmus.data.problems import PixelExam, Problem
+from isthmus.data.problems import Exam, Problem
 from isthmus.data.tasks import Setting
 from isthmus.engine.hardware import Hardware
 from isthmus.engine.trainer import Trainer
@@ -50,7 +51,6 @@ def write_results(folder: Path, problem: Problem, runs: list[RunRecord]) -> Resu
 
 def problem_description(problem: Problem) -> ProblemRecord:
     """A problem as plain data; no labels in it."""
-    exams = [exam for _, exam in problem.measured if exam is not None]
     assisted = problem.setting is Setting.ASSISTED
     return {
         "name": problem.name,
@@ -66,15 +66,7 @@ def problem_description(problem: Problem) -> ProblemRecord:
             }
             for domain in problem.domains
         ],
-        "exam": _pixel_exam(problem.pixel_exam)
-        if problem.pixel_exam
-        else {
-            "name": exams[0].name if problem.exam else f"the average of {len(exams)} domains",
-            "samples": sum(len(exam.samples) for exam in exams),
-            "transductive": all(exam.transductive for exam in exams),
-        }
-        if exams
-        else None,
+        "exam": _exam_description(problem.exams),
         "backbone": problem.backbone,
         "recipe": asdict(problem.recipe),
         "notes": list(problem.notes),
@@ -161,8 +153,14 @@ def _headline(problem: Problem) -> Headline:
     return {"metric": name, "higher_is_better": directions(problem)[name], "unit": task.unit or "%"}
 
 
-def _pixel_exam(exam: PixelExam) -> ExamRecord:
-    return {"name": exam.name, "samples": len(exam.samples), "transductive": False}
+def _exam_description(exams: Sequence[Exam]) -> ExamRecord | None:
+    if not exams:
+        return None
+    return {
+        "name": exams[0].name if len(exams) == 1 else f"the average of {len(exams)} domains",
+        "samples": sum(len(exam.samples) for exam in exams),
+        "transductive": all(exam.transductive for exam in exams),
+    }
 
 
 def versions() -> dict[str, str]:

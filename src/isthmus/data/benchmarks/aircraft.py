@@ -71,7 +71,7 @@ def aircraft(variant: str, data_root: Path, *, measured_on: Literal["exam", "val
         input=input,
         backbone=backbone,
         recipe=RECIPE,
-        exam=of_target(measured).exam(variant),
+        exams=(of_target(measured).exam(variant),),
     )
 
 

@@ -78,7 +78,7 @@ def caltech101_few(variant: str, data_root: Path, *, measured_on: Literal["exam"
         input=input,
         backbone=backbone,
         recipe=RECIPE,
-        exam=measured.exam("few"),
+        exams=(measured.exam("few"),),
     )
 
 

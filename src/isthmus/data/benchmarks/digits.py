@@ -101,5 +101,5 @@ def _problem(
         input=input,
         backbone=backbone,
         recipe=recipe,
-        exam=Exam(names[1], samples[2], Labels(DIGITS, exam.labels)),
+        exams=(Exam(names[1], samples[2], Labels(DIGITS, exam.labels)),),
     )

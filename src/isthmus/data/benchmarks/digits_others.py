@@ -48,5 +48,5 @@ def digits_others(data_root: Path | None = None, *, measured_on: Literal["exam",
         input=input,
         backbone="digits",
         recipe=Recipe(epochs=30, steps_per_epoch=50, batch_size=FEW * len(TARGET), lr=0.02, evaluations=30),
-        exam=(exam if measured_on == "exam" else validation).exam("others"),
+        exams=((exam if measured_on == "exam" else validation).exam("others"),),
     )

@@ -113,7 +113,7 @@ def digits_photo(
         input=ImageInput.plain(3, SIZE),
         backbone="digits:dropout=0.1",
         recipe=Recipe(epochs=30, steps_per_epoch=50, batch_size=64, lr=0.05, evaluations=30),
-        exam=Exam("photo", ArraySamples(exam, name="photo"), Labels(task, labels[measured])),
+        exams=(Exam("photo", ArraySamples(exam, name="photo"), Labels(task, labels[measured])),),
     )
 
 

@@ -45,7 +45,7 @@ def notmnist_mnist(variant: str, data_root: Path, *, measured_on: Literal["exam"
         input=GREY,
         backbone="digits",
         recipe=RECIPE,
-        exam=measured.exam("mnist"),
+        exams=(measured.exam("mnist"),),
         notes=(f"source: notMNIST's {split} set, {len(letters.labels)} images",),
     )
 

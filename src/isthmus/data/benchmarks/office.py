@@ -29,7 +29,8 @@ class ObjectBenchmark:
         source, target = (self._folder(domain, data_root) for domain in variant.split("-"))
         problem = folder_problem(source, target, name=f"{self.name}:{variant}", backbone="resnet50", image_size=224)
         domains = tuple(replace(domain, name=name) for domain, name in zip(problem.domains, variant.split("-")))
-        return replace(problem, domains=domains, exam=problem.exam and replace(problem.exam, name=domains[1].name))
+        exams = tuple(replace(exam, name=domains[1].name) for exam in problem.exams)
+        return replace(problem, domains=domains, exams=exams)
 
     def _folder(self, domain: str, data_root: Path) -> Path:
         root = matching_child(data_root, self.name) or data_root / self.name

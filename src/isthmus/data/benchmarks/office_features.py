@@ -95,5 +95,5 @@ def _problem(name: str, kind: str, variant: str, data_root: Path) -> Problem:
         input=VectorInput.standardising(X_source),
         backbone="mlp",
         recipe=RECIPE,
-        exam=Exam(target, samples, Labels(OBJECTS, y_target), transductive=True),
+        exams=(Exam(target, samples, Labels(OBJECTS, y_target), transductive=True),),
     )

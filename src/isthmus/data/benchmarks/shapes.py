@@ -17,7 +17,7 @@ from torch import Tensor
 
 from isthmus.data.inputs import ImageInput
 from isthmus.data.pixelwise import Depth, Keypoints, PixelLabels, PixelTask, Segmentation, SurfaceNormals
-from isthmus.data.problems import Domain, PixelExam, Problem
+from isthmus.data.problems import Domain, Exam, Problem
 from isthmus.data.recipes import Recipe
 from isthmus.data.samples import ArraySamples, ColourJitter
 from isthmus.data.shapes import KEYPOINTS, KINDS, REAL, SYNTHETIC, TUMBLED, UPRIGHT, Look, Poses, Shapes, render
@@ -71,7 +71,7 @@ def shapes(
             batch_norm="joint",
             evaluations=20,
         ),
-        pixel_exam=PixelExam("real", _images(measured), _labels(measured, *main, *anchors)),
+        exams=(Exam("real", _images(measured), _labels(measured, *main, *anchors)),),
         oracle=_labels(target, *main),
     )
 

@@ -80,7 +80,7 @@ def array_problem(
         input=input,
         backbone=backbone,
         recipe=recipe,
-        exam=measured,
+        exams=(measured,) if measured else (),
     )
 
 

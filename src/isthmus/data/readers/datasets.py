@@ -110,7 +110,7 @@ def dataset_problem(
         ),
         input=input,
         backbone=backbone,
-        exam=measured,
+        exams=(measured,) if measured else (),
     )
 
 

@@ -86,6 +86,6 @@ def folder_problem(
         input=images.input,
         backbone=images.backbone,
         recipe=recipe,
-        exam=examined,
+        exams=(examined,) if examined else (),
         notes=notes,
     )

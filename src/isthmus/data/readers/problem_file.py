@@ -7,7 +7,7 @@ from pathlib import Path
 
 from isthmus.data.inputs import ImageInput
 from isthmus.data.pixelwise import PixelLabels
-from isthmus.data.problems import Domain, PixelExam, Problem
+from isthmus.data.problems import Domain, Exam, Problem
 from isthmus.data.readers.image_files import MEMORY_BUDGET, fits_in_memory
 from isthmus.data.readers.pixels.domains import label_names, pictures_of
 from isthmus.data.readers.pixels.pictures import read_pictures
@@ -70,6 +70,7 @@ def file_problem(path: str | Path, *, image_size: int | None = None, memory_budg
     anchors, hidden = (tuple(tasks[name] for name in label_names(plan.target, key)) for key in ("labels", "oracle"))
     batch_size = max(2, min(RECIPE.batch_size, len(source), len(target)))
     name = plan.target.text("name", "target")
+    seen = plan.exam is not None and not set(found["target"].names).isdisjoint(found["exam"].names)
     return Problem(
         name=file.text("name", Path(path).stem),
         domains=(
@@ -79,7 +80,7 @@ def file_problem(path: str | Path, *, image_size: int | None = None, memory_budg
         input=input,
         backbone=file.text("backbone", "resnet50" if size >= SMALL else "pyramid"),
         recipe=file.dataclass("recipe", Recipe, replace(RECIPE, batch_size=batch_size)),
-        pixel_exam=PixelExam(name, *read("exam")) if plan.exam else None,
+        exams=(Exam(name, *read("exam"), transductive=seen),) if plan.exam else (),
         oracle=all_known.only(hidden) if hidden else None,
     )
 
