@@ -85,7 +85,7 @@ def _of_nyud(domain: Section, tasks: Mapping[str, PixelTask], options: Mapping[s
             nyud.image_count(place)
         names = nyud.class_names(place) if isinstance(task, Segmentation) else None
         labels[task] = nyud.NyudLabels(place, NYUD_ARRAYS[task.name], numbers, encoding_of(files.section, task, names))
-    return Pictures(tuple(f"{path.name}:{number}" for number in numbers), nyud.NyudImages(path, numbers), labels)
+    return Pictures(tuple(f"{path}:{number}" for number in numbers), nyud.NyudImages(path, numbers), labels)
 
 
 def label_names(domain: Section, key: str = "labels") -> tuple[str, ...]:
@@ -133,6 +133,6 @@ def _numbered_files(numbers: tuple[int, ...], place: Path, suffixes: frozenset[s
     if missing:
         raise DataError(
             f"expected a file for each of {len(numbers)} images in `{place}`, called by its number, such as "
-            f"`{missing[0]:05d}.png`, but {len(missing)} have none."
+            f"`{missing[0]:05d}.png`, but got none for {len(missing)}."
         )
     return tuple(files[number] for number in numbers)

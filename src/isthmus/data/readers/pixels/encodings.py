@@ -49,9 +49,7 @@ class NormalsEncoding:
         vectors = torch.from_numpy(array[:, :, :3].astype("float32")).permute(2, 0, 1)
         if array.dtype.kind in "iu":
             if array.dtype.name not in ("uint8", "uint16"):
-                raise DataError(
-                    f"expected normals as 8-bit or 16-bit colours, or as fractions, but got {_told(array)}."
-                )
+                raise DataError(f"expected normals as 8-bit or 16-bit colours or as fractions, but got {_told(array)}.")
             vectors = 2 * vectors / (255 if array.dtype.name == "uint8" else 65535) - 1
         lengths = vectors.norm(dim=0)
         vectors = torch.stack([sign * vectors[channel] for channel, sign in self.axes]) / lengths
@@ -74,9 +72,7 @@ class SegmentationEncoding:
         if array.ndim == 3 and array.shape[2] == 1:
             array = array[:, :, 0]
         if array.ndim != 2 or array.dtype.kind not in "iub":
-            raise DataError(
-                f"expected a class as a whole number for each pixel, (height, width), but got {_told(array)}."
-            )
+            raise DataError(f"expected a whole number for each pixel, (height, width), but got {_told(array)}.")
         values, places = torch.from_numpy(array.astype("int64")).unique(return_inverse=True)
         found = values.tolist()
         unknown = [v for v in found if v not in self.classes and not (self.ignored is None or v in self.ignored)]

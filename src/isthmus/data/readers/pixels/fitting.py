@@ -26,7 +26,7 @@ def resized(task: PixelTask, labels: Tensor, image: tuple[int, int], size: int) 
         return labels * scale
     if isinstance(task, SurfaceNormals):
         return _averaged(labels, size)
-    rows, columns = (((torch.arange(size) + 0.5) * side / size).long() for side in labels.shape)
+    rows, columns = ((2 * torch.arange(size) + 1) * side // (2 * size) for side in labels.shape)
     return labels[rows[:, None], columns]
 
 

@@ -63,7 +63,7 @@ class NyudLabels:
 
 
 def read_rows(path: Path, name: str, number: int) -> NDArray[Any]:
-    """The array of one image, axes as they are stored, in a contiguous copy once transposed by the caller."""
+    """The array of one image, counted from 1, its axes as they are stored."""
     import h5py
 
     with h5py.File(path) as file:

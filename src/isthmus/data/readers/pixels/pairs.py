@@ -79,7 +79,7 @@ def paired(images: dict[str, Path], labels: dict[str, Path]) -> tuple[Path, ...]
     missing = [name for name in images if name not in labels]
     if missing:
         raise DataError(
-            f"expected a label file for each of {len(images)} images, but {len(missing)} have none, such as "
+            f"expected a label file for each of {len(images)} images, but got none for {len(missing)}, such as "
             f"`{images[missing[0]]}`; the label files are called like `{next(iter(labels.values()))}`. "
             f"Add them, or leave the images out."
         )

@@ -13,7 +13,7 @@ from isthmus.data.readers.pixels.encodings import (
     NormalsEncoding,
     SegmentationEncoding,
 )
-from isthmus.data.readers.sections import Section, is_whole
+from isthmus.data.readers.sections import Section, is_whole, shown
 from isthmus.functional.pixelwise import IGNORED
 
 OWN_KEYS: Mapping[str, tuple[str, ...]] = {
@@ -115,7 +115,7 @@ def _listed_values(options: Section, task: Segmentation, numbers: Mapping[str, i
             number: Any = numbers.get(value, value) if isinstance(value, str) else value
             if not is_whole(number):
                 known = f", or a name of the data, as `{next(iter(numbers))}` is" if numbers else ""
-                raise given.mistake(name, f"a whole number or a list of them{known}", f"`{value}`")
+                raise given.mistake(name, f"a whole number or a list of them{known}", shown(value))
             if number in classes:
                 raise given.mistake(name, "numbers of no other class", f"`{number}`")
             classes[number] = index
