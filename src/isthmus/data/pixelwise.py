@@ -127,17 +127,18 @@ class Segmentation(PixelTask):
         return (labels != IGNORED).sum()
 
     def check(self, labels: Tensor) -> None:
-        known = labels[labels != IGNORED]
         if labels.ndim != 3 or labels.dtype != torch.long:
             raise DataError(
                 f"Expected labels of `segmentation` as (n, side, side) of int64, but got {tuple(labels.shape)} of "
                 f"{labels.dtype}."
             )
-        if len(known) and not 0 <= int(known.min()) <= int(known.max()) < len(self.classes):
-            raise DataError(
-                f"Expected labels of `segmentation` from 0 to {len(self.classes) - 1}, or {IGNORED} for none, "
-                f"but got values from {int(known.min())} to {int(known.max())}."
-            )
+        for part in labels.split(256):  # a copy of them all may not fit into memory
+            known = part[part != IGNORED]
+            if len(known) and not 0 <= int(known.min()) <= int(known.max()) < len(self.classes):
+                raise DataError(
+                    f"Expected labels of `segmentation` from 0 to {len(self.classes) - 1}, or {IGNORED} for none, "
+                    f"but got values from {int(known.min())} to {int(known.max())}."
+                )
 
 
 @dataclass(frozen=True)

@@ -84,12 +84,24 @@ def test_images_that_also_measure_are_transductive(tmp_path: Path) -> None:
     assert not file_problem(file).exams[0].transductive
 
 
-def test_images_that_do_not_fit_are_decoded_at_each_read(tmp_path: Path) -> None:
+def test_what_does_not_fit_into_memory_lies_in_a_file_without_a_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     file = write_rooms(tmp_path)
-    kept, anew = file_problem(file).exams[0], file_problem(file, memory_budget=1000).exams[0]
-    assert type(kept.samples) is not type(anew.samples)
-    assert torch.equal(stored(kept.samples), stored(anew.samples))
-    assert names_of(kept.samples) == names_of(anew.samples)
+    (tmp_path / "temporary").mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "temporary"))
+    taken: list[str] = []
+    mapped = torch.from_file
+    monkeypatch.setattr(torch, "from_file", lambda name, **options: (taken.append(name), mapped(name, **options))[1])
+    fitting = 2 * 4 * 32 * 32 * (3 + 12 + 8) + 4 * 32 * 32 * (3 + 12 + 8)
+    kept = file_problem(file, memory_budget=fitting).exams[0]
+    assert not taken
+    large = file_problem(file, memory_budget=fitting - 1).exams[0]
+    assert len(taken) == 9, "images, normals and classes of source, target and exam"
+    assert not list((tmp_path / "temporary").iterdir())
+    assert torch.equal(stored(kept.samples), stored(large.samples))
+    for task, values in kept.pixels.values.items():
+        torch.testing.assert_close(large.pixels.values[task], values, equal_nan=True)
 
 
 def test_faces_are_cut_around_their_points(tmp_path: Path) -> None:
@@ -122,8 +134,6 @@ def test_faces_are_cut_around_their_points(tmp_path: Path) -> None:
     expected_image = Image.fromarray(image).crop((25, 15, 55, 45)).resize((40, 40), Image.Resampling.BILINEAR)
     images = problem.source.samples.images  # type: ignore[attr-defined]  # before colours are jittered
     assert torch.equal(stored(images)[0], torch.from_numpy(np.array(expected_image)).permute(2, 0, 1))
-    small = file_problem(tmp_path / "faces.yaml", memory_budget=0)
-    assert torch.equal(stored(small.source.samples.images), stored(images))  # type: ignore[attr-defined]
 
 
 def test_masks_values_and_axes_are_of_each_domain_or_of_all(tmp_path: Path) -> None:
@@ -245,6 +255,8 @@ def test_numbers_in_npy_files(tmp_path: Path) -> None:
             "a key of a domain with labels of keypoints",
         ),
         ("source:", "source: here\nunused:", "expected no key `unused`"),
+        ("exam:\n", "exam:\n  name: test\n", "expected no key `exam.name`"),
+        ("  images: real/images", "  images: real/images\n  split: train", "expected no key `target.split`"),
     ],
 )
 def test_mistakes(tmp_path: Path, old: str, new: str, message: str) -> None:

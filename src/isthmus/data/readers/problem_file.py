@@ -8,9 +8,9 @@ from pathlib import Path
 from isthmus.data.inputs import ImageInput
 from isthmus.data.pixelwise import PixelLabels
 from isthmus.data.problems import Domain, Exam, Problem
-from isthmus.data.readers.image_files import MEMORY_BUDGET, fits_in_memory
-from isthmus.data.readers.pixels.domains import label_names, pictures_of
-from isthmus.data.readers.pixels.pictures import read_pictures
+from isthmus.data.readers.image_files import MEMORY_BUDGET
+from isthmus.data.readers.pixels.domains import check_domain, label_names, pictures_of
+from isthmus.data.readers.pixels.pictures import read_pictures, stored_bytes
 from isthmus.data.readers.pixels.tasks import FILE_KEYS, task_of
 from isthmus.data.readers.sections import Section, read_sections
 from isthmus.data.recipes import Recipe
@@ -26,7 +26,6 @@ SMALL = 128
 RECIPE = Recipe(batch_size=16, optimizer="adam", lr=0.001, weight_decay=0.0, batch_norm="joint")
 """Adam, at a tenth of this rate for a pretrained encoder."""
 KEYS = ("name", "size", "backbone", "recipe", "tasks", "source", "target", "exam")
-DOMAIN_KEYS = ("name", "format", "images", "labels", "crop_margin", "splits", "split")
 
 
 def file_setting(path: Path) -> Setting:
@@ -47,7 +46,8 @@ def file_problem(path: str | Path, *, image_size: int | None = None, memory_budg
     Args:
         path: of the file; paths in it are relative to its folder.
         image_size: side of the images in pixels, instead of the file's `size`.
-        memory_budget: bytes; where all images fit, they stay in memory. Labels always do.
+        memory_budget: bytes; where the resized images and labels fit, they stay in memory, or else they lie in a
+            temporary file.
 
     Raises:
         DataError: a mistake in the file, or in a file that it names.
@@ -61,7 +61,7 @@ def file_problem(path: str | Path, *, image_size: int | None = None, memory_budg
     tasks = {name: task_of(plan.options[name], name, size) for name in label_names(plan.source)}
     found = {key: pictures_of(section, tasks, plan.options) for key, section in plan.sections().items()}
     input = ImageInput(3, size, size, flip=False)
-    in_memory = fits_in_memory(sum(map(len, found.values())), input, memory_budget)
+    in_memory = sum(stored_bytes(part, input) for part in found.values()) <= memory_budget
 
     def read(key: str) -> tuple[Samples, PixelLabels]:
         return read_pictures(found[key], input, name=key, in_memory=in_memory)
@@ -114,7 +114,7 @@ class _Plan:
             file.section("exam") if "exam" in file else None,
         )
         for key, section in plan.sections().items():
-            section.check_keys(*DOMAIN_KEYS, *(("oracle",) if key == "target" else ()))
+            check_domain(section, *{"source": ("name",), "target": ("name", "oracle")}.get(key, ()))
         plan._check_labels()
         return plan
 

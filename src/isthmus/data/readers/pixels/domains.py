@@ -20,7 +20,8 @@ from isthmus.data.readers.pixels.tasks import FILE_KEYS, encoding_of
 from isthmus.data.readers.sections import Section
 from isthmus.errors import DataError
 
-FORMATS = ("folders", "nyud")
+FORMATS: Mapping[str, tuple[str, ...]] = {"folders": ("crop_margin",), "nyud": ("splits", "split")}
+"""The keys that a domain of each format may have beside those of all."""
 NYUD_ARRAYS = {Segmentation.name: "labels", Depth.name: "depths"}
 
 Labels = dict[PixelTask, Callable[[int], Tensor]]
@@ -49,7 +50,7 @@ def pictures_of(domain: Section, tasks: Mapping[str, PixelTask], options: Mappin
     Raises:
         DataError: an unknown key, or files that are missing or do not pair.
     """
-    if domain.choice("format", FORMATS, FORMATS[0]) == "nyud":
+    if format_of(domain) == "nyud":
         return _of_nyud(domain, tasks, options)
     with domain.blamed("images"):
         images = named_files(domain.path("images"), IMAGES)
@@ -86,6 +87,16 @@ def _of_nyud(domain: Section, tasks: Mapping[str, PixelTask], options: Mapping[s
         names = nyud.class_names(place) if isinstance(task, Segmentation) else None
         labels[task] = nyud.NyudLabels(place, NYUD_ARRAYS[task.name], numbers, encoding_of(files.section, task, names))
     return Pictures(tuple(f"{path}:{number}" for number in numbers), nyud.NyudImages(path, numbers), labels)
+
+
+def format_of(domain: Section) -> str:
+    """The format of a domain's files."""
+    return domain.choice("format", tuple(FORMATS), "folders")
+
+
+def check_domain(domain: Section, *more: str) -> None:
+    """Refuse keys that a domain of its format does not have, these `more` aside."""
+    domain.check_keys("format", "images", "labels", *FORMATS[format_of(domain)], *more)
 
 
 def label_names(domain: Section, key: str = "labels") -> tuple[str, ...]:

@@ -42,11 +42,11 @@ class NormalsEncoding:
     axes: tuple[tuple[int, int], ...] = ((0, 1), (1, 1), (2, 1))
 
     def decode(self, array: NDArray[Any]) -> Tensor:
-        if array.ndim == 3 and array.shape[0] == 3 and array.shape[2] not in (3, 4):
+        if array.ndim == 3 and array.shape[0] == 3 and array.shape[2] != 3:
             array = array.transpose(1, 2, 0)
-        if array.ndim != 3 or array.shape[2] not in (3, 4):
+        if array.ndim != 3 or array.shape[2] != 3:
             raise DataError(f"expected normals as (height, width, 3), but got {_told(array)}.")
-        vectors = torch.from_numpy(array[:, :, :3].astype("float32")).permute(2, 0, 1)
+        vectors = torch.from_numpy(array.astype("float32")).permute(2, 0, 1)
         if array.dtype.kind in "iu":
             if array.dtype.name not in ("uint8", "uint16"):
                 raise DataError(f"expected normals as 8-bit or 16-bit colours or as fractions, but got {_told(array)}.")
@@ -98,9 +98,8 @@ class DepthEncoding:
     scale: float = 1.0
 
     def decode(self, array: NDArray[Any]) -> Tensor:
-        if array.ndim == 3:  # what renderers write of one value
-            same = (array[:, :, :1] == array[:, :, :3]).all()
-            array = array[:, :, 0] if same else array
+        if array.ndim == 3 and (array == array[:, :, :1]).all():  # one value three times, as renderers write it
+            array = array[:, :, 0]
         if array.ndim != 2 or array.dtype.kind not in "iuf":
             raise DataError(f"expected a depth for each pixel, (height, width), but got {_told(array)}.")
         depth = torch.from_numpy(array.astype("float32")) * self.scale

@@ -38,12 +38,16 @@ def read_array(path: Path) -> NDArray[Any]:
         raise DataError(f"Label file `{path}` cannot be read: {reason}. Replace it.") from error
 
 
+_PLAIN = {"1": "L", "LA": "L", "RGBA": "RGB"}
+"""Modes that are read as others: what is transparent has its numbers all the same."""
+
+
 def _read_image(path: Path) -> NDArray[Any]:
     import numpy as np
     from PIL import Image
 
     with Image.open(path) as image:
-        return np.array(image.convert("L") if image.mode == "1" else image)
+        return np.array(image.convert(_PLAIN.get(image.mode, image.mode)))
 
 
 def _read_npy(path: Path) -> NDArray[Any]:

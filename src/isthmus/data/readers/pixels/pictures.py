@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import NamedTemporaryFile
 from typing import TYPE_CHECKING
 
 import torch
@@ -17,7 +19,7 @@ from isthmus.data.readers.image_files import in_threads
 from isthmus.data.readers.pixels.encodings import Encoding
 from isthmus.data.readers.pixels.fitting import Box, box_around, cut, resized
 from isthmus.data.readers.pixels.label_files import read_array
-from isthmus.data.samples import ArraySamples, MappedSamples, Samples
+from isthmus.data.samples import ArraySamples
 from isthmus.errors import DataError
 from isthmus.functional.pixelwise import IGNORED
 
@@ -90,33 +92,26 @@ class Pictures:
         """The tasks that they have labels of."""
         return tuple(self.labels)
 
-    def stored(self, index: int, input: ImageInput) -> Tensor:
-        """The stored image at an index."""
-        image = self.image(index)
-        return input.store(image if self.crop_margin is None else image.crop(self._box(index)))
-
     def read(self, index: int, input: ImageInput) -> tuple[Tensor, dict[PixelTask, Tensor]]:
         """The stored image at an index, and its labels at the same size.
 
         Raises:
             DataError: labels of other proportions than the image's.
         """
-        image, box, labels = self.image(index), None, {}
-        if self.crop_margin is not None:
-            box = self._box(index)
-        for task, read in self.labels.items():
-            values = read(index)
+        image, labels = self.image(index), {task: read(index) for task, read in self.labels.items()}
+        for task, values in labels.items():
             self._check_proportions(task, values, image, index)
-            side = image.size if box is None else (box[2] - box[0], box[3] - box[1])
-            labels[task] = resized(task, values if box is None else cut(task, values, box), side, input.resize)
-        return input.store(image.crop(box) if box else image), labels
+        if self.crop_margin is not None:
+            box = self._box(labels, index, self.crop_margin)
+            image, labels = image.crop(box), {task: cut(task, values, box) for task, values in labels.items()}
+        fitting = {task: resized(task, values, image.size, input.resize) for task, values in labels.items()}
+        return input.store(image), fitting
 
-    def _box(self, index: int) -> Box:
-        assert self.crop_margin is not None  # as the callers have made sure
-        points = next(read for task, read in self.labels.items() if isinstance(task, Keypoints))(index)
+    def _box(self, labels: Mapping[PixelTask, Tensor], index: int, margin: float) -> Box:
+        points = next(values for task, values in labels.items() if isinstance(task, Keypoints))
         if not bool(points.isfinite().all(dim=1).any()):
             raise DataError(f"`{self.names[index]}`: expected keypoints to cut the image around, but got none.")
-        return box_around(points, self.crop_margin)
+        return box_around(points, margin)
 
     def _check_proportions(self, task: PixelTask, labels: Tensor, image: Image, index: int) -> None:
         if isinstance(task, Keypoints):
@@ -131,64 +126,62 @@ class Pictures:
             )
 
 
-@dataclass(frozen=True)
-class StoredPictures:
-    """The stored image at an index, decoded when it is asked for."""
-
-    pictures: Pictures
-    input: ImageInput
-
-    def __call__(self, index: int) -> Tensor:
-        return self.pictures.stored(index, self.input)
-
-
 def read_pictures(
     pictures: Pictures, input: ImageInput, *, name: str, in_memory: bool = True
-) -> tuple[Samples, PixelLabels]:
+) -> tuple[ArraySamples, PixelLabels]:
     """Decode every image and label file once, with a progress bar.
 
     Args:
         pictures: what to read.
         input: what the images are stored for.
         name: of the domain, for messages.
-        in_memory: whether to keep the images, or to decode them anew at each read. Labels are kept.
+        in_memory: whether they are kept in memory, or in a temporary file that is mapped into it and vanishes with the
+            process.
 
     Raises:
         DataError: a file that is missing, damaged or of other content than is said of it.
     """
-    count, side = len(pictures), input.resize
-    images = torch.empty((count if in_memory else 0, *input.stored_shape), dtype=torch.uint8)
-    values = {task: _empty(task, count, side) for task in pictures.tasks}
+    count = len(pictures)
+    images = _room(count, input.stored_shape, torch.uint8, in_memory)
+    values = {task: _room(count, *_form(task, input), in_memory) for task in pictures.tasks}
 
     def decode(index: int) -> DataError | None:
         try:
             image, labels = pictures.read(index, input)
         except DataError as error:
             return error
-        if in_memory:
-            images[index] = image
+        images[index] = image
         for task, own in labels.items():
             values[task][index] = own
         return None
 
     _refuse(name, [error for error in in_threads(decode, count, f"Reading {name}") if error])
-    samples: Samples = (
-        ArraySamples(images, name=name, names=pictures.names)
-        if in_memory
-        else MappedSamples(count, StoredPictures(pictures, input), names=pictures.names)
-    )
-    return samples, PixelLabels(values)
+    return ArraySamples(images, name=name, names=pictures.names), PixelLabels(values)
+
+
+def stored_bytes(pictures: Pictures, input: ImageInput) -> int:
+    """How much the stored images and their labels take."""
+    forms = [(input.stored_shape, torch.uint8), *(_form(task, input) for task in pictures.tasks)]
+    return len(pictures) * sum(math.prod(shape) * dtype.itemsize for shape, dtype in forms)
+
+
+def _form(task: PixelTask, input: ImageInput) -> tuple[tuple[int, ...], torch.dtype]:
+    """Shape and type of one sample's labels."""
+    shape = tuple(input.resize if length is None else length for length in task.shape)
+    return shape, torch.long if isinstance(task, Segmentation) else torch.float32
+
+
+def _room(count: int, shape: tuple[int, ...], dtype: torch.dtype, in_memory: bool) -> Tensor:
+    if in_memory:
+        return torch.empty((count, *shape), dtype=dtype)
+    with NamedTemporaryFile(prefix="isthmus-") as file:  # the mapping outlives the file's name
+        return torch.from_file(file.name, shared=True, size=count * math.prod(shape), dtype=dtype).view(count, *shape)
 
 
 def _refuse(name: str, errors: Sequence[DataError]) -> None:
     if errors:
         more = f" {len(errors) - 1} more samples have such mistakes." if len(errors) > 1 else ""
         raise DataError(f"Domain `{name}`: {errors[0]}{more}")
-
-
-def _empty(task: PixelTask, count: int, side: int) -> Tensor:
-    shape = [side if length is None else length for length in task.shape]
-    return torch.empty((count, *shape), dtype=torch.long if isinstance(task, Segmentation) else torch.float32)
 
 
 def _size(labels: Tensor) -> str:
