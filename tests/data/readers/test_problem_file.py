@@ -243,7 +243,11 @@ def test_numbers_in_npy_files(tmp_path: Path) -> None:
             "oracle: {segmentation: real/classes}",
             "`target.oracle` to be labels of the main",
         ),
-        (", segmentation: real/classes}\n", ", depth: real/classes}\n", "`exam.labels` to be labels of the main tasks"),
+        (
+            "  labels: {normals: real/normals, segmentation: real/classes}",
+            "  labels: {segmentation: real/classes}",
+            "`exam.labels` to be labels of the main tasks",
+        ),
         (
             "  images: real/images",
             "  images: real/images\n  format: nyu",
@@ -254,18 +258,16 @@ def test_numbers_in_npy_files(tmp_path: Path) -> None:
             "  images: real/images\n  crop_margin: 1",
             "a key of a domain with labels of keypoints",
         ),
-        ("source:", "source: here\nunused:", "expected no key `unused`"),
+        ("source:", "source: here\nexam:", "`exam` stands there twice"),
+        ("source:", "source: here\nother:", "expected no key `other`"),
         ("exam:\n", "exam:\n  name: test\n", "expected no key `exam.name`"),
         ("  images: real/images", "  images: real/images\n  split: train", "expected no key `target.split`"),
     ],
 )
 def test_mistakes(tmp_path: Path, old: str, new: str, message: str) -> None:
-    """The last place where the old text stands is the one that is replaced in the target; elsewhere the first."""
     file = write_rooms(tmp_path)
     assert old in ROOMS
-    file.write_text(
-        ROOMS.replace(old, new, 1) if old != ", segmentation: real/classes}\n" else new.join(ROOMS.rsplit(old, 1))
-    )
+    file.write_text(ROOMS.replace(old, new, 1))
     with pytest.raises(DataError) as caught:
         file_problem(file)
     assert message in str(caught.value)

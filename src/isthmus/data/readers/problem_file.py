@@ -1,4 +1,4 @@
-"""Problems of pixel-wise tasks from a YAML file that says where the images and the labels are."""
+"""Problems from a YAML file that says where the images and the labels are."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pathlib import Path
 from isthmus.data.inputs import ImageInput
 from isthmus.data.pixelwise import PixelLabels
 from isthmus.data.problems import Domain, Exam, Problem
+from isthmus.data.readers.folder_file import folders_problem, folders_setting, is_of_folders
 from isthmus.data.readers.image_files import MEMORY_BUDGET
 from isthmus.data.readers.pixels.domains import check_domain, label_names, pictures_of
 from isthmus.data.readers.pixels.pictures import read_pictures, stored_bytes
@@ -34,14 +35,19 @@ def file_setting(path: Path) -> Setting:
     Raises:
         DataError: mistakes in who has labels of what.
     """
-    _Plan.of(read_sections(path))
+    file = read_sections(path)
+    if is_of_folders(file):
+        return folders_setting(file)
+    _Plan.of(file)
     return Setting.ASSISTED
 
 
 def file_problem(path: str | Path, *, image_size: int | None = None, memory_budget: int = MEMORY_BUDGET) -> Problem:
     """The problem that a YAML file describes: see the page on problem files.
 
-    Tasks that both domains have labels of are the anchors, those of the source alone the main tasks.
+    Where source and target are paths, or the file lists `domains`, it is that of `folder_problem` or
+    `joint_folder_problem`. Otherwise it is one of pixel-wise tasks: those that both domains have labels of are
+    the anchors, those of the source alone the main tasks.
 
     Args:
         path: of the file; paths in it are relative to its folder.
@@ -56,6 +62,8 @@ def file_problem(path: str | Path, *, image_size: int | None = None, memory_budg
     if image_size is not None and image_size < 1:
         raise OptionError(f"Expected `image_size` of at least 1 pixel, but got {image_size}.")
     file = read_sections(Path(path))
+    if is_of_folders(file):
+        return folders_problem(file, image_size=image_size, memory_budget=memory_budget)
     plan = _Plan.of(file)
     size = image_size or file.whole("size", 1, SIZE)
     tasks = {name: task_of(plan.options[name], name, size) for name in label_names(plan.source)}

@@ -114,12 +114,13 @@ class Section:
         return self.file.parent / Path(self.text(key)).expanduser()
 
     @contextmanager
-    def blamed(self, key: str) -> Iterator[None]:
-        """Errors about data say that `key` led to them."""
+    def blamed(self, key: str = "") -> Iterator[None]:
+        """Errors about data say that the file led to them, by `key` where one is to blame."""
         try:
             yield
         except (DataError, OptionError) as error:
-            raise DataError(f"`{self.file}`, `{self.at(key)}`: {error}") from error
+            place = f", `{self.at(key)}`" if key else ""
+            raise DataError(f"`{self.file}`{place}: {error}") from error
 
     def dataclass(self, key: str, kind: type[T], base: T) -> T:
         """`base` with the fields that the mapping at `key` gives, each of its annotated type."""
