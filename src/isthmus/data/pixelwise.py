@@ -133,8 +133,8 @@ class Segmentation(PixelTask):
                 f"{labels.dtype}."
             )
         for part in labels.split(256):  # a copy of them all may not fit into memory
-            known = part[part != IGNORED]
-            if len(known) and not 0 <= int(known.min()) <= int(known.max()) < len(self.classes):
+            known = part.masked_fill(part == IGNORED, 0)
+            if known.numel() and not 0 <= int(known.min()) <= int(known.max()) < len(self.classes):
                 raise DataError(
                     f"Expected labels of `segmentation` from 0 to {len(self.classes) - 1}, or {IGNORED} for none, "
                     f"but got values from {int(known.min())} to {int(known.max())}."

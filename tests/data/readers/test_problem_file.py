@@ -13,6 +13,7 @@ from PIL import Image
 from isthmus.data.benchmarks import load_problem, setting_of
 from isthmus.data.inputs import ImageInput
 from isthmus.data.pixelwise import Depth, Keypoints, Segmentation, SurfaceNormals
+from isthmus.data.readers import problem_file
 from isthmus.data.readers.problem_file import RECIPE, file_problem
 from isthmus.data.samples import Samples, names_of
 from isthmus.data.tasks import Setting
@@ -301,6 +302,21 @@ def test_labels_of_half_the_size_are_taken(tmp_path: Path) -> None:
         Image.fromarray(as_colours(normals)).save(tmp_path / f"real/normals/{number}.png")
     found = file_problem(file).exams[0].pixels.values[SurfaceNormals()]
     torch.testing.assert_close(found[:, 2], torch.full((4, 32, 32), -1.0), atol=1e-4, rtol=0)
+
+
+def test_anchors_of_yaml_may_be_used(tmp_path: Path) -> None:
+    text = ROOMS.replace("source:", "source: &first").replace(
+        "  images: real/images", "  <<: *first\n  images: real/images", 1
+    )
+    text = text[: text.index("exam:")]
+    assert len(file_problem(write_rooms(tmp_path, text)).target.samples) == 4
+
+
+def test_a_mistake_in_the_recipe_is_told_before_files_are_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = write_rooms(tmp_path, ROOMS.replace("epochs: 1", "epochs: -1"))
+    monkeypatch.setattr(problem_file, "read_pictures", lambda *arguments, **options: pytest.fail("files were read"))
+    with pytest.raises(DataError, match="Expected `epochs` of at least 1"):
+        file_problem(file)
 
 
 def test_a_problem_file_is_taken_wherever_a_name_is(tmp_path: Path) -> None:

@@ -6,7 +6,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from isthmus.data.inputs import ImageInput
-from isthmus.data.pixelwise import PixelLabels
 from isthmus.data.problems import Domain, Exam, Problem
 from isthmus.data.readers.folder_file import folders_problem, folders_setting, is_of_folders
 from isthmus.data.readers.image_files import MEMORY_BUDGET
@@ -15,7 +14,7 @@ from isthmus.data.readers.pixels.pictures import read_pictures, stored_bytes
 from isthmus.data.readers.pixels.tasks import FILE_KEYS, task_of
 from isthmus.data.readers.sections import Section, read_sections
 from isthmus.data.recipes import Recipe
-from isthmus.data.samples import ColourJitter, Samples
+from isthmus.data.samples import ColourJitter
 from isthmus.data.tasks import Setting
 from isthmus.errors import OptionError
 from isthmus.names import listed
@@ -69,28 +68,32 @@ def file_problem(path: str | Path, *, image_size: int | None = None, memory_budg
     tasks = {name: task_of(plan.options[name], name, size) for name in label_names(plan.source)}
     found = {key: pictures_of(section, tasks, plan.options) for key, section in plan.sections().items()}
     input = ImageInput(3, size, size, flip=False)
+    backbone = file.text("backbone", "resnet50" if size >= SMALL else "pyramid")
+    recipe = file.dataclass("recipe", Recipe, _recipe(len(found["source"]), len(found["target"])))
+    names = {"problem": file.text("name", file.file.stem)}
+    names |= {key: section.text("name", key) for key, section in plan.sections().items()}
     in_memory = sum(stored_bytes(part, input) for part in found.values()) <= memory_budget
-
-    def read(key: str) -> tuple[Samples, PixelLabels]:
-        return read_pictures(found[key], input, name=key, in_memory=in_memory)
-
-    (source, known), (target, all_known) = read("source"), read("target")
+    read = {key: read_pictures(part, input, name=key, in_memory=in_memory) for key, part in found.items()}
+    (source, known), (target, all_known) = read["source"], read["target"]
     anchors, hidden = (tuple(tasks[name] for name in label_names(plan.target, key)) for key in ("labels", "oracle"))
-    batch_size = max(2, min(RECIPE.batch_size, len(source), len(target)))
-    name = plan.target.text("name", "target")
-    seen = plan.exam is not None and not set(found["target"].names).isdisjoint(found["exam"].names)
+    seen = "exam" in found and not set(found["target"].names).isdisjoint(found["exam"].names)
     return Problem(
-        name=file.text("name", Path(path).stem),
+        name=names["problem"],
         domains=(
-            Domain(plan.source.text("name", "source"), ColourJitter(source), pixels=known),
-            Domain(name, ColourJitter(target), pixels=all_known.only(anchors)),
+            Domain(names["source"], ColourJitter(source), pixels=known),
+            Domain(names["target"], ColourJitter(target), pixels=all_known.only(anchors)),
         ),
         input=input,
-        backbone=file.text("backbone", "resnet50" if size >= SMALL else "pyramid"),
-        recipe=file.dataclass("recipe", Recipe, replace(RECIPE, batch_size=batch_size)),
-        exams=(Exam(name, *read("exam"), transductive=seen),) if plan.exam else (),
+        backbone=backbone,
+        recipe=recipe,
+        exams=(Exam(names["target"], *read["exam"], transductive=seen),) if plan.exam else (),
         oracle=all_known.only(hidden) if hidden else None,
     )
+
+
+def _recipe(*lengths: int) -> Recipe:
+    """The usual one, with batches no larger than the smallest domain."""
+    return replace(RECIPE, batch_size=max(2, min(RECIPE.batch_size, *lengths)))
 
 
 @dataclass(frozen=True)

@@ -156,9 +156,9 @@ def read_sections(file: Path) -> Section:
         """Refuses a key that stands twice, of which YAML would keep the last."""
 
         def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-            keys = [self.construct_object(key, deep=True) for key, _ in node.value]
+            keys = [key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode)]
             for key in keys:
-                if keys.count(key) > 1 and key != "<<":
+                if keys.count(key) > 1:
                     raise yaml.constructor.ConstructorError(None, None, f"`{key}` stands there twice", node.start_mark)
             return super().construct_mapping(node, deep)
 

@@ -65,6 +65,13 @@ def test_several_numbers_may_be_one_class_and_others_none() -> None:
         SegmentationEncoding(classes).decode(numbers)
 
 
+def test_large_and_negative_numbers_may_be_classes() -> None:
+    numbers = np.array([[-1, 5, 2_000_000], [5, 5, -1]], dtype=np.int32)
+    found = SegmentationEncoding({5: 0, 2_000_000: 1}, frozenset((-1,))).decode(numbers)
+    assert found.tolist() == [[255, 0, 1], [0, 0, 255]]
+    assert SegmentationEncoding({5: 0}, frozenset((-1,))).decode(numbers[:, :2]).tolist() == [[255, 0], [0, 0]]
+
+
 def test_depths_are_scaled_and_what_is_none_is_known() -> None:
     millimetres = np.array([[0, 500], [1000, 65535]], dtype=np.uint16)
     found = DepthEncoding(0.001).decode(millimetres)

@@ -59,5 +59,5 @@ def _averaged(normals: Tensor, size: int) -> Tensor:
     valid = normals.isfinite().all(dim=0)
     known = torch.cat([torch.where(valid, normals, 0), valid[None].to(normals.dtype)])
     sums = interpolate(known[None], size=(size, size), mode="bilinear", antialias=True)[0]
-    lengths = sums[:3].norm(dim=0)
+    lengths = sums[:3].square().sum(dim=0).sqrt()
     return torch.where((sums[3] >= 0.5) & (lengths > 1e-3), sums[:3] / lengths, torch.nan)
