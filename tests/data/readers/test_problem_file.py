@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +20,8 @@ from isthmus.data.samples import Samples, names_of
 from isthmus.data.tasks import Setting
 from isthmus.errors import DataError, OptionError
 
+PAGE = (Path(__file__).parents[3] / "docs" / "problem_files.md").read_text()
+EXAMPLES = [block for block in re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL) if "target:\n" in block]
 FACES = """\
 size: 40
 tasks:
@@ -280,7 +283,8 @@ def test_mistakes_in_label_files_name_the_file(tmp_path: Path) -> None:
     good = (tmp_path / "real/classes/2.png").read_bytes()
     Image.fromarray(np.full((48, 64), 9, np.uint8)).save(tmp_path / "real/classes/2.png")
     with pytest.raises(
-        DataError, match=r"Domain `target`: `.*classes/2.png`: expected the values `0`, `1`, and `255` for no"
+        DataError,
+        match=r"rooms.yaml`: Domain `target`: `.*classes/2.png`: expected the values `0`, `1`, and `255` for no",
     ):
         file_problem(file)
     Image.fromarray(np.zeros((64, 48), np.uint8)).save(tmp_path / "real/classes/2.png")
@@ -302,6 +306,15 @@ def test_labels_of_half_the_size_are_taken(tmp_path: Path) -> None:
         Image.fromarray(as_colours(normals)).save(tmp_path / f"real/normals/{number}.png")
     found = file_problem(file).exams[0].pixels.values[SurfaceNormals()]
     torch.testing.assert_close(found[:, 2], torch.full((4, 32, 32), -1.0), atol=1e-4, rtol=0)
+
+
+@pytest.mark.parametrize("example", EXAMPLES, ids=lambda example: example.partition("\n")[0])
+def test_the_examples_of_the_documentation_are_problem_files(tmp_path: Path, example: str) -> None:
+    """All their keys are known, and who has labels of what makes a problem; their data is not there."""
+    (tmp_path / "example.yaml").write_text(example)
+    assert setting_of(str(tmp_path / "example.yaml")) is Setting.ASSISTED
+    with pytest.raises(DataError, match=r"`source.images`: expected files .* but got nothing"):
+        file_problem(tmp_path / "example.yaml")
 
 
 def test_anchors_of_yaml_may_be_used(tmp_path: Path) -> None:

@@ -73,7 +73,8 @@ def file_problem(path: str | Path, *, image_size: int | None = None, memory_budg
     names = {"problem": file.text("name", file.file.stem)}
     names |= {key: section.text("name", key) for key, section in plan.sections().items()}
     in_memory = sum(stored_bytes(part, input) for part in found.values()) <= memory_budget
-    read = {key: read_pictures(part, input, name=key, in_memory=in_memory) for key, part in found.items()}
+    with file.blamed():
+        read = {key: read_pictures(part, input, name=key, in_memory=in_memory) for key, part in found.items()}
     (source, known), (target, all_known) = read["source"], read["target"]
     anchors, hidden = (tuple(tasks[name] for name in label_names(plan.target, key)) for key in ("labels", "oracle"))
     seen = "exam" in found and not set(found["target"].names).isdisjoint(found["exam"].names)
