@@ -68,7 +68,7 @@ def predict_pixels(folder: Path, images: Sequence[Path], out: Path) -> list[dict
     """Write what a model says of images: numbers as NPY, and a picture of them as PNG, of every task.
 
     Normals are unit vectors (3, height, width), segmentations class numbers, depths (height, width), keypoints (points,
-    3) of x, y and depth; all at the size of the network's input.
+    3) of x, y and depth, or (points, 2) without; all at the size of the network's input.
 
     Args:
         folder: of the model.

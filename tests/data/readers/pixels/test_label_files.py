@@ -32,7 +32,7 @@ def test_images_with_a_palette_give_indices_and_those_of_one_bit_numbers(tmp_pat
     image.save(tmp_path / "palette.png")
     np.testing.assert_array_equal(read_array(tmp_path / "palette.png"), indices)
     see_through = np.dstack([indices, indices, indices, 255 * indices]).astype(np.uint8)
-    Image.fromarray(see_through, "RGBA").save(tmp_path / "rgba.png")
+    Image.fromarray(see_through).save(tmp_path / "rgba.png")
     np.testing.assert_array_equal(read_array(tmp_path / "rgba.png"), see_through[..., :3])
     Image.fromarray(indices > 0).save(tmp_path / "mask.png")
     np.testing.assert_array_equal(read_array(tmp_path / "mask.png") != 0, indices > 0)

@@ -130,7 +130,7 @@ def _distinct(array: NDArray[Any]) -> tuple[list[int], Tensor]:
     low, high = int(array.min()), int(array.max())
     if high - low >= 1 << 16:
         values, places = np.unique(array, return_inverse=True)
-        return values.tolist(), torch.from_numpy(places)
+        return values.tolist(), torch.from_numpy(places.reshape(array.shape))  # NumPy 1 flattens
     offsets = array.astype("int64") - low  # a table is many times faster than sorting
     occurs = np.bincount(offsets.ravel()) > 0
     return (np.flatnonzero(occurs) + low).tolist(), torch.from_numpy((np.cumsum(occurs) - 1)[offsets])
