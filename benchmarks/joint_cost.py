@@ -1,7 +1,8 @@
 """What the consistency work of `joint_irls` costs beside the training it is part of, for 8 to 64 domains.
 
-An epoch is a turn of every domain: `STEPS` steps on its task, each followed by the pull. Between turns the weighted
-mean of the other networks is taken, once for every domain; between epochs all pairwise distances and weights, once.
+An epoch is a turn of every domain: `STEPS` steps on its task, each followed by the pull. The weighted mean of the other
+networks is taken once for every domain: between turns, or, where all are trained together, for all of them between
+epochs. There all pairwise distances and weights are taken, too.
 
 Usage: python benchmarks/joint_cost.py
 """
@@ -39,16 +40,17 @@ def seconds(work: Callable[[], object], times: int) -> float:
 
 
 def parts(domains: int) -> dict[str, float]:
-    """Seconds of an epoch: the tasks, and the three parts of the consistency work."""
+    """Seconds of an epoch: the tasks, and the parts of the consistency work; the means in either order."""
     torch.manual_seed(0)
     method = JointIRLS(build_backbone("digits", (1, 28, 28)), *[TASK] * domains, trade_off=0.1)
     for backbone in method.backbones():
         for parameter in backbone.parameters():
             parameter.data += 0.01 * torch.randn_like(parameter)
+    layers, weights, everyone = method.layers, method.weights, range(domains)
     batch = JointBatch(0, Labelled(torch.randn(BATCH, 1, 28, 28), torch.randint(10, (BATCH,))))
     backbone, head = method.network(0)
     optimizer = torch.optim.SGD([*backbone.parameters(), *head.parameters()], 0.01, momentum=0.9, fused=True)
-    pull = method.layers.pull(0, method.weights, method.trade_off)
+    pull = layers.pull(0, weights, method.trade_off)
 
     def task() -> None:
         assert isinstance(batch.samples, Labelled)
@@ -57,25 +59,29 @@ def parts(domains: int) -> dict[str, float]:
         optimizer.step()
 
     def weighting() -> None:
-        squared = method.layers.squared_distances()
+        squared = layers.squared_distances()
         irls_weights(squared, scales(squared))
 
     return {
         "tasks": domains * STEPS * seconds(task, 5),
         "pulls": domains * STEPS * seconds(lambda: pull.step(0.1), 50),
-        "means": domains * seconds(lambda: method.layers.pull(0, method.weights, method.trade_off), 5),
+        "in turn": domains * seconds(lambda: layers.pull(0, weights, method.trade_off), 5),
+        "together": seconds(lambda: layers.pulls(everyone, weights, method.trade_off), 3),
         "weighting": seconds(weighting, 3),
     }
 
 
 def main() -> None:
     torch.set_num_threads(1)
-    print("domains  tasks ms  pulls ms  means ms  weighting ms  share  ms per domain")
+    print("milliseconds a domain of an epoch, and all consistency work as a share of the tasks, in turn and together")
     for domains in SIZES:
         times = parts(domains)
-        tasks, *extra = (1000 * value for value in times.values())
-        columns = "".join(f"{value:10.2f}" for value in (tasks, *extra))
-        print(f"{domains:7d}{columns}{100 * sum(extra) / tasks:10.2f} %{sum(extra) / domains:10.3f}", flush=True)
+        if domains == SIZES[0]:
+            print("domains", *(f"{name:>9}" for name in times), "  shares")
+        extra = times["pulls"] + times["weighting"]
+        shares = (f"{(extra + times[order]) / times['tasks']:7.2%}" for order in ("in turn", "together"))
+        columns = (f"{1000 * value / domains:9.3f}" for value in times.values())
+        print(f"{domains:7d}", *columns, "", *shares, flush=True)
 
 
 if __name__ == "__main__":

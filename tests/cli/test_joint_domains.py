@@ -5,9 +5,12 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 from cli_folders import write_classes
 from small_problems import Command
+
+import isthmus
 
 
 @pytest.fixture
@@ -38,6 +41,43 @@ def test_domains_are_trained_together_and_each_has_its_model(
     code, out, err = isthmus_command("predict", "out", domains[1] / "chien")
     assert code == 2
     assert "Give one of them: out/last/cats_and_dogs, out/last/seasons." in err
+
+
+ARCHITECTURES = ("digits", "digits", "digits", "digits:hidden=60")
+
+
+def test_domains_have_backbones_of_their_own(isthmus_command: Command) -> None:
+    flags = ("--backbones", *ARCHITECTURES, "--epochs", 2, "--out", "out", "--json")
+    code, out, err = isthmus_command("fit", "joint_irls:order=together", "digits-looks", *flags)
+    assert code == 0, err
+    assert json.loads(out)["problem"]["backbone"] == " ".join(ARCHITECTURES)
+    findings = np.load(Path("out", "findings.npz"))
+    assert findings["layers"].tolist() == ["backbone.layers.0", "backbone.layers.4"]
+    heads = json.loads(out)["runs"][0]["heads"]
+    for domain, width in (("plain", 100), ("photo", 60)):
+        assert isthmus.load(Path("out", "last", domain)).network.head.in_features == width
+        code, out, err = isthmus_command("evaluate", Path("out", "last", domain), "--json")
+        assert code == 0, err
+        assert json.loads(out)["accuracy"] == pytest.approx(heads[domain]["last"])
+    code, _, err = isthmus_command("fit", "joint_irls:order=together", "digits-looks", *flags[5:], "--resume")
+    assert code == 2
+    assert "`problem.backbone` was" in err
+
+
+def test_mistakes_with_backbones(isthmus_command: Command) -> None:
+    for arguments, message in (
+        (("share_all", "digits-looks", "--backbones", *ARCHITECTURES), "need one backbone for all domains, but got 2"),
+        (("isolated", "digits-looks", "--backbones", "digits"), "in the order `plain`, `noisy`, `inverted`, `photo`"),
+        (
+            ("isolated", "digits-looks", "--backbones", *ARCHITECTURES, "--backbone", "svhn"),
+            "`backbones`, but got both",
+        ),
+        (("dann", "digits-photo", "--backbones", "digits", "svhn"), "one backbone for problem `digits-photo`"),
+    ):
+        code, _, err = isthmus_command("fit", *arguments, "--out", "refused")
+        assert code == 2
+        assert message in " ".join(err.split())
+        assert not Path("refused").exists()
 
 
 def test_mistakes_with_domains(isthmus_command: Command, domains: list[Path]) -> None:

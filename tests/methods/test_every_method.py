@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
 
@@ -26,12 +26,12 @@ from isthmus.methods import Method, Update, build_method
 PROGRESS = 0.5
 
 
-def build(name: str, batch_norm: str = "separate") -> Method[Any]:
+def build(name: str, batch_norm: str = "separate", dtype: torch.dtype = torch.float32) -> Method[Any]:
     torch.manual_seed(0)
     problem = problem_for(name)
     problem = replace(problem, recipe=replace(problem.recipe, batch_norm=batch_norm))  # type: ignore[arg-type]
     method = build_method(name, backbone_for(problem), *problem.outputs)
-    method.before_epoch(0, PROGRESS, Quiet(problem))
+    method.to(dtype).before_epoch(0, PROGRESS, Quiet(problem, dtype))
     return method
 
 
@@ -39,9 +39,14 @@ class Quiet(NamedTuple):
     """A survey of a problem without a progress bar."""
 
     problem: Problem
+    dtype: torch.dtype
+
+    @property
+    def domains(self) -> Sequence[int]:
+        return range(len(self.problem.domains))
 
     def samples(self, domain: int) -> Iterator[DomainBatch]:
-        return look(self.problem, domain, Layout(torch.device("cpu")))
+        return look(self.problem, domain, Layout(torch.device("cpu"), self.dtype))
 
     def track(self, title: str, total: int) -> Callable[[int], None]:
         return lambda done: None
@@ -95,7 +100,7 @@ def test_every_parameter_is_trained_by_some_update(method_name: str) -> None:
 def test_engine_step_equals_a_hand_written_loop(method_name: str, batch_norm: str) -> None:
     """The oracle: float64, the plain memory layout, each group's gradient from each of its losses alone, plain SGD."""
     recipe = Recipe(optimizer="sgd", lr=0.1, momentum=0.0, weight_decay=0.0, schedule="constant")
-    engine, by_hand = build(method_name, batch_norm).double(), build(method_name, batch_norm).double()
+    engine, by_hand = (build(method_name, batch_norm, torch.float64) for _ in range(2))
     batch = one_batch(method_name).to(Layout(torch.device("cpu"), torch.float64))
     stepper = Stepper(engine, (), recipe, Fabric(accelerator="cpu", devices=1))
     layout = Layout(torch.device("cpu"), torch.float64, channels_last=True)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -13,16 +15,18 @@ from isthmus.data.batches import JointBatch, Labelled, Unlabelled
 from isthmus.data.tasks import Classification
 from isthmus.errors import OptionError, SettingError
 from isthmus.functional.robust import irls_weights, scales
+from isthmus.methods import build_method
 from isthmus.methods.joint.hard_sharing import HardSharing
 from isthmus.methods.joint.joint_irls import JointIRLS
 from isthmus.methods.joint.pretrain_finetune import PretrainFinetune
 from isthmus.methods.side_by_side import SideBySide
+from isthmus.nn.backbones.base import WithNeck
 from isthmus.nn.backbones.digits import DigitsBackbone
 from isthmus.nn.backbones.mlp import MLPBackbone
 
 TASKS = [Classification(tuple("abc")), Classification(tuple("abcd")), Classification(tuple("xyz"))]
 LR = 0.05
-SURVEY: Any = None  # not looked at
+SURVEY: Any = SimpleNamespace(domains=range(len(TASKS)))
 
 
 def backbone() -> MLPBackbone:
@@ -42,14 +46,19 @@ def train(method: SideBySide, epochs: range, total: int = 8) -> None:
         method.before_epoch(epoch, epoch / total, SURVEY)
         for domain in range(len(TASKS)):
             for seed in range(3):
-                stage = next(stage for stage in method.stages() if epoch / total < stage.until)
-                for update in stage.steps(batch(domain, seed), epoch / total):
-                    parameters = [p for name in update.groups for p in method.groups()[name].parameters()]
-                    (objective,) = update.objectives
-                    for p, g in zip(parameters, torch.autograd.grad(objective.loss, parameters)):
-                        p.data -= LR * g
-                    if update.then is not None:
-                        update.then(LR)
+                descend(method, batch(domain, seed), epoch / total)
+
+
+def descend(method: SideBySide, batch: JointBatch, progress: float) -> None:
+    """The steps of a batch."""
+    stage = next(stage for stage in method.stages() if progress < stage.until)
+    for update in stage.steps(batch, progress):
+        parameters = [p for name in update.groups for p in method.groups()[name].parameters()]
+        (objective,) = update.objectives
+        for p, g in zip(parameters, torch.autograd.grad(objective.loss, parameters)):
+            p.data -= LR * g
+        if update.then is not None:
+            update.then(LR)
 
 
 def linear_layers(method: SideBySide, place: int) -> list[nn.Linear]:
@@ -77,7 +86,6 @@ def test_a_step_is_the_papers(pull: Any) -> None:
     train(method, range(2))
     random = torch.Generator().manual_seed(0)
     method.weightings = torch.rand(method.weights.shape, generator=random)[None].double()
-    method.turn = None
 
     layers = [linear_layers(method, place) for place in range(3)]  # blocks (0, 1) and (1, 2)
     images, labels = batch(1).samples.images, batch(1).samples.labels  # type: ignore[union-attr]
@@ -107,6 +115,35 @@ def test_a_step_is_the_papers(pull: Any) -> None:
         update.then(LR)
     for p, e in zip(parameters, expected):
         torch.testing.assert_close(p, e)
+
+
+@pytest.mark.parametrize("pull", ["proximal", "gradient"])
+def test_together_all_are_drawn_to_where_the_others_were(pull: Any) -> None:
+    """Whoever is trained first; in turn, the one trained later sees what the others have become."""
+
+    def trained(order: Any, places: Sequence[int]) -> JointIRLS:
+        method = JointIRLS(backbone(), *TASKS, trade_off=0.5, pull=pull, order=order)
+        train(method, range(2))
+        method.before_epoch(2, 0.25, SURVEY)
+        for place in places:
+            descend(method, batch(place), 0.25)
+        return method
+
+    for order, expected in (("together", True), ("in_turn", False)):
+        ends = [trained(order, places) for places in ((0, 1, 2), (2, 1, 0))]
+        equal = [torch.equal(p, q) for p, q in zip(*(method.parameters() for method in ends))]
+        assert all(equal) is expected
+
+
+@pytest.mark.parametrize("name", ["joint_irls", "l2_reg"])
+def test_networks_are_independent_where_trained_together(name: str) -> None:
+    method = build_method(f"{name}:order=together", backbone(), *TASKS)
+    assert method.independent == (("backbone", "head"), ("backbone_1", "head_1"), ("backbone_2", "head_2"))
+    assert build_method(name, backbone(), *TASKS).independent == ()
+    for place in range(3):
+        method.before_epoch(0, 0.0, SURVEY)
+        (update,) = method.steps(batch(place), 0.0)
+        assert update.groups == method.independent[place]
 
 
 def test_weights_are_one_until_scales_are_set_and_stay_once_settled() -> None:
@@ -161,6 +198,17 @@ def test_the_first_layers_are_shared(shared: float, common: int) -> None:
     apart = distances(method)
     assert apart[:common] == [0.0] * common
     assert min(apart[common:], default=1.0) > 0
+
+
+def test_one_backbone_has_one_neck() -> None:
+    torch.manual_seed(0)
+    expected = WithNeck(digits := DigitsBackbone()).hidden.state_dict()
+    for given in (digits, [digits] * 3):
+        torch.manual_seed(0)
+        DigitsBackbone()
+        method = JointIRLS(given, *TASKS)
+        for each in method.backbones():
+            assert all(torch.equal(value, expected[name]) for name, value in each.hidden.state_dict().items())  # type: ignore[operator, union-attr]
 
 
 def test_statistics_are_each_domains_own() -> None:
@@ -235,3 +283,57 @@ def test_findings_hold_the_whole_course() -> None:
     assert course.shape == (7,)
     assert course[0] == 0
     assert (found["layers"], torch.as_tensor(found["blocks"]).tolist()) == (method.layers.names, [[1, 1, 0], [0, 1, 1]])
+
+
+def two_architectures() -> list[MLPBackbone]:
+    """The last of which has another width after its first layer."""
+    torch.manual_seed(0)
+    narrow = Widening(4)
+    return [narrow, narrow, Widening(6)]
+
+
+class Widening(MLPBackbone):
+    """Two layers of 5 → 4 → `out`, and one more of that width."""
+
+    def __init__(self, out: int) -> None:
+        super().__init__(5, hidden=4, layers=1)
+        self.layers.append(nn.Linear(4, out)).append(nn.Linear(out, 4))
+
+
+@pytest.mark.parametrize("order", ["in_turn", "together"])
+def test_architectures_that_share_only_some_layers(order: Any) -> None:
+    method = JointIRLS(two_architectures(), *TASKS, trade_off=50.0, order=order)
+    assert method.layers.names == ("backbone.layers.0",)
+    assert distances(method)[0] == 0
+    assert [net.head.in_features for net in method.predictors()] == [4, 4, 4]
+    first, other = (linear_layers(method, place) for place in (0, 2))
+    assert [layer.weight.shape for layer in other] == [(4, 5), (6, 4), (4, 6)]
+    assert torch.equal(first[0].weight, other[0].weight)
+    assert first[0].weight is not other[0].weight
+    alone = HardSharing(two_architectures(), *TASKS, shared=0.0)
+    for one in (method, alone):
+        train(one, range(4))
+    apart, far = ((linear_layers(m, 0)[0].weight - linear_layers(m, 2)[0].weight).norm() for m in (method, alone))
+    assert 0 < apart < 0.2 * far
+    assert torch.equal(method.weights, method.layers.unit_weights())
+
+
+def test_pretrained_architectures_keep_their_weights() -> None:
+    given = two_architectures()
+    torch.manual_seed(1)
+    given[2] = Widening(6)
+    given[2].pretrained = True
+    method = JointIRLS(given, *TASKS)
+    assert torch.equal(linear_layers(method, 2)[0].weight, given[2].layers[0].weight)
+    assert not torch.equal(linear_layers(method, 2)[0].weight, linear_layers(method, 0)[0].weight)
+    rates = method.learning_rates(1.0, 0.1)
+    assert rates == {name: 0.1 if name == "backbone_2" else 1.0 for name in method.groups()}
+
+
+@pytest.mark.parametrize("name", ["share_all", "l2_reg_25", "l2_reg_50", "pretrain_finetune"])
+def test_one_and_the_same_layers_need_one_architecture(name: str) -> None:
+    with pytest.raises(OptionError, match="need one backbone for all domains, but got 2 different ones"):
+        build_method(name, two_architectures(), *TASKS)
+    build_method(name, [backbone()] * 3, *TASKS)
+    with pytest.raises(OptionError, match="a backbone for each of 3 domains, but got 2"):
+        build_method("isolated", two_architectures()[1:], *TASKS)

@@ -76,6 +76,25 @@ def test_distances_and_means_equal_loops(n: int, ends: bool, batch_norm: bool) -
         assert pull.loss().item() == pytest.approx(loss)
 
 
+@pytest.mark.parametrize("ends", [False, True])
+def test_pulls_of_all_at_once_are_those_of_each(ends: bool) -> None:
+    """With networks that have not all the same layers, one of them tied to no other, over several chunks."""
+    wide = [nn.Sequential(nn.Linear(90, 100), nn.Linear(100, 2)) for _ in range(3)]
+    networks = [*wide, nn.Sequential(nn.Linear(90, 100)), nn.Sequential(nn.Linear(90, 100))]
+    matched = MatchedLayers([net.double() for net in networks], ends=ends)
+    weights = symmetric_weights(matched)
+    weights[:, 4] = weights[:, :, 4] = 0
+    pulls = matched.pulls([0, 3, 4], weights, trade_off=0.3)
+    assert list(pulls) == [0, 3, 4]
+    assert pulls[4].parameters == []
+    for i in (0, 3):
+        alone = matched.pull(i, weights, trade_off=0.3)
+        assert [id(p) for p in pulls[i].parameters] == [id(p) for p in alone.parameters]
+        assert pulls[i].strengths == pytest.approx(alone.strengths)
+        for mean, expected in zip(pulls[i].means, alone.means):
+            torch.testing.assert_close(mean, expected, rtol=1e-12, atol=1e-14)
+
+
 def test_the_pull_is_the_weighted_distances_gradient() -> None:
     networks = [network(seed).double() for seed in range(4)]
     matched = MatchedLayers(networks, ends=True)
@@ -119,7 +138,8 @@ def test_equal_networks_stay_where_they_are() -> None:
     weights = irls_weights(squared, scales(squared))
     assert torch.equal(weights, matched.unit_weights())
     matched.pull(1, weights / 3, trade_off=10.0).step(0.1)
-    assert all(torch.equal(p, q) for p, q in zip(networks[1].parameters(), first.parameters()))
+    matched.pulls([2], weights / 3, trade_off=10.0)[2].step(0.1)
+    assert all(torch.equal(p, q) for net in networks for p, q in zip(net.parameters(), first.parameters()))
 
 
 def test_heads_of_other_label_spaces_frozen_and_common_layers_do_not_take_part() -> None:

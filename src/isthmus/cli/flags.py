@@ -105,6 +105,8 @@ class Training:
     Attributes:
         out: output folder; by default one below isthmus-out, named after the problem.
         backbone: `digits`, `svhn`, `signs`, `mlp` or any timm model; the problem's own by default.
+        backbones: of a joint problem, instead of that, one for each domain, in order: layers of the same name and shape
+            can be shared.
         select_by: label-free score that picks the `selected` epoch: `information_maximisation` (the
             default) or `entropy`; in the assisted setting `main_on_source`.
         ten_crop: measure by the mean prediction of ten crops of an image, corners and centre and their mirror images,
@@ -117,6 +119,7 @@ class Training:
 
     out: Path | None = None
     backbone: str | None = None
+    backbones: tuple[str, ...] = ()
     select_by: str | None = None
     ten_crop: bool = False
     data_root: Path | None = None
@@ -126,7 +129,9 @@ class Training:
 
     def arguments(self) -> dict[str, Any]:
         """What `isthmus.compare` and `isthmus.fit` take of this."""
-        return {name: getattr(self, name) for name in ("out", "backbone", "select_by", "resume", "overwrite")}
+        return {
+            name: getattr(self, name) for name in ("out", "backbone", "backbones", "select_by", "resume", "overwrite")
+        }
 
 
 def chosen_problem(
@@ -148,7 +153,7 @@ def chosen_problem(
             check_setting(methods, setting)
         except SettingError as error:
             raise SettingError(f"{error} {folders.reason(setting)}") from None
-        problem = folders.problem(training.backbone)
+        problem = folders.problem(training.backbone or next(iter(training.backbones), None))
     else:
         name = name or DEFAULT_PROBLEM
         check_setting(methods, setting_of(name))

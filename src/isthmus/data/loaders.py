@@ -6,7 +6,7 @@ continued at any step, with any number of workers, and draws what it would have 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -104,7 +104,7 @@ def steps_per_epoch(problem: Problem, processes: int = 1) -> int:
                 f"Domain `{domain.name}` has {len(domain.samples)} samples, fewer than a batch of "
                 f"{problem.recipe.batch_size}. Use `--batch-size {len(domain.samples)}` or less."
             )
-    turns = _turns(problem)
+    turns = turns_per_epoch(problem)
     return sum(turns) if problem.setting is Setting.JOINT else min(turns)
 
 
@@ -117,9 +117,12 @@ def batches(
     share: Share = Share(),
     workers: int = 0,
     turns: Turns = "epoch",
+    places: Collection[int] | None = None,
     oracle: bool = False,
 ) -> Iterator[Any]:
     """Training batches of the problem's setting from step `start` to `stop`.
+
+    Of a joint problem, those of the domains that this process trains on.
 
     Args:
         problem: its domains are drawn from; its exam is never touched.
@@ -129,6 +132,7 @@ def batches(
         share: this process's part of each batch.
         workers: processes that read ahead, per domain; 0 reads in the training process.
         turns: how the domains of a joint problem take turns.
+        places: of the domains of a joint problem that batches are wanted of; all by default.
         oracle: whether the target comes with main labels, as the problem gives them for that.
     """
     domains = revealed(problem) if oracle else problem.domains
@@ -148,7 +152,7 @@ def batches(
 
     steps = range(start, stop)
     if problem.setting is Setting.JOINT:
-        yield from _in_turn(_order(_turns(problem), turns), steps, stream)
+        yield from _in_turn(_order(turns_per_epoch(problem), turns), steps, places, stream)
         return
     for step, source, target in zip(steps, *(stream(place, steps) for place in range(len(problem.domains)))):
         if problem.setting is Setting.INDUCTIVE:
@@ -166,27 +170,37 @@ def look(problem: Problem, place: int, layout: Layout) -> Iterator[DomainBatch]:
         yield _with_labels(domain, problem.input.evaluate(stored), indices, main).to(layout)
 
 
-def _turns(problem: Problem) -> list[int]:
+def turns_per_epoch(problem: Problem) -> list[int]:
     """How many steps of an epoch each domain has a batch in."""
     recipe = problem.recipe
     return [recipe.steps_per_epoch or len(domain.samples) // recipe.batch_size for domain in problem.domains]
 
 
+def steps_of(problem: Problem, turns: Turns, places: Collection[int]) -> Sequence[int]:
+    """The steps of an epoch in which the domains at some places have their turn: all, unless the problem is joint."""
+    if problem.setting is not Setting.JOINT:
+        return range(steps_per_epoch(problem))
+    return [step for step, place in enumerate(_order(turns_per_epoch(problem), turns)) if place in places]
+
+
 def _in_turn(
-    order: list[int], steps: range, stream: Callable[[int, range], Iterator[DomainBatch]]
+    order: list[int],
+    steps: range,
+    wanted: Collection[int] | None,
+    stream: Callable[[int, range], Iterator[DomainBatch]],
 ) -> Iterator[JointBatch]:
-    """Domains in the order of an epoch's steps, one a step, epoch after epoch."""
+    """Domains in the order of an epoch's steps, one a step, epoch after epoch; steps of others are left out."""
 
     def taken(place: int, before: int) -> int:
         """How many batches of a domain stand before a step."""
         epochs, offset = divmod(before, len(order))
         return epochs * order.count(place) + order[:offset].count(place)
 
-    places = sorted(set(order))
-    streams = [stream(place, range(taken(place, steps.start), taken(place, steps.stop))) for place in places]
+    places = [place for place in sorted(set(order)) if wanted is None or place in wanted]
+    streams = {place: stream(place, range(taken(place, steps.start), taken(place, steps.stop))) for place in places}
     for step in steps:
-        place = order[step % len(order)]
-        yield JointBatch(place, next(streams[place]))
+        if (place := order[step % len(order)]) in streams:
+            yield JointBatch(place, next(streams[place]))
 
 
 def _order(turns: list[int], by: Turns) -> list[int]:

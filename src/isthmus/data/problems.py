@@ -12,8 +12,8 @@ from isthmus.data.pixelwise import AnchoredTasks, PixelLabels
 from isthmus.data.recipes import Recipe
 from isthmus.data.samples import Samples
 from isthmus.data.tasks import Classification, Labels, Setting
-from isthmus.errors import DataError, SettingError
-from isthmus.names import slug
+from isthmus.errors import DataError, OptionError, SettingError
+from isthmus.names import listed, slug
 
 AVERAGE = "average"
 """What the mean of the domains' scores is called, beside the domains."""
@@ -84,6 +84,7 @@ class Problem:
         domains: what training sees; the setting follows from their labels.
         input: how stored samples become network inputs.
         backbone: name of the default backbone.
+        backbones: of a joint problem, instead of that, the name of each domain's own, in order.
         recipe: how training goes by default.
         exams: one for the target; or one for each domain, in order: then labelled domains make a joint problem, even
             two of different classes. None where nobody knows the labels: then only label-free scores are reported.
@@ -100,6 +101,7 @@ class Problem:
     exams: tuple[Exam, ...] = ()
     notes: tuple[str, ...] = ()
     oracle: PixelLabels | None = None
+    backbones: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         parts: tuple[Domain | Exam, ...] = (*self.domains, *self.exams)
@@ -108,6 +110,8 @@ class Problem:
             check_stored(part.name, tuple(first.shape[1:]), self.input)
         if len(self.exams) > 1:
             _check_exams(self.name, self.domains, self.exams)
+        if self.backbones:
+            _check_backbones(self)
         if any(domain.pixels for domain in self.domains):
             _check_still(self.name, self.input)
         if self.oracle is not None:
@@ -158,6 +162,11 @@ class Problem:
         if self.setting is Setting.UNSUPERVISED:
             return (self.task.num_classes,)
         return tuple(domain.labels.task for domain in self.domains if domain.labels)
+
+    @property
+    def built_on(self) -> tuple[str, ...]:
+        """The name of every domain's backbone."""
+        return self.backbones or (self.backbone,) * len(self.domains)
 
     @property
     def source(self) -> Domain:
@@ -215,6 +224,26 @@ def _check_exams(name: str, domains: Sequence[Domain], exams: Sequence[Exam]) ->
                 f"Problem `{name}`: expected the exam of `{domain.name}` to have the domain's own classes, but "
                 f"`{measured.name}` has {', '.join(measured.labels.task.classes)}."
             )
+
+
+def _check_backbones(problem: Problem) -> None:
+    """Refuse several backbones unless they are those of a joint problem's domains, one each.
+
+    Raises:
+        SettingError: the problem is of another setting.
+        OptionError: another number.
+    """
+    names, domains = problem.backbones, [domain.name for domain in problem.domains]
+    if problem.setting is not Setting.JOINT:
+        raise SettingError(
+            f"Expected one backbone for problem `{problem.name}` of the {problem.setting} setting, but got "
+            f"{listed(names)}. Give one by `backbone`; one for each domain is for joint problems."
+        )
+    if len(names) != len(domains):
+        raise OptionError(
+            f"Expected a backbone for each of {len(domains)} domains, in the order {listed(domains)}, but got "
+            f"{listed(names)}."
+        )
 
 
 def _check_anchored(name: str, domains: Sequence[Domain]) -> None:

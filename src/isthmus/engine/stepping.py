@@ -24,12 +24,21 @@ class Stepper:
         method: whose groups are optimised.
         frozen: groups that are not.
         recipe: optimiser, learning rates, schedule and clipping.
-        fabric: the processes to average over.
+        fabric: the device, the precision and the processes.
+        processes: how many to average over; all by default.
     """
 
-    def __init__(self, method: Method[Any], frozen: Iterable[str], recipe: Recipe, fabric: Fabric) -> None:
+    def __init__(
+        self,
+        method: Method[Any],
+        frozen: Iterable[str],
+        recipe: Recipe,
+        fabric: Fabric,
+        *,
+        processes: int | None = None,
+    ) -> None:
         self.recipe = recipe
-        self.fabric = fabric
+        self.processes = processes or fabric.world_size
         self.parameters = {
             name: [parameter for parameter in group.parameters() if parameter.requires_grad]
             for name, group in method.groups().items()
@@ -60,7 +69,7 @@ class Stepper:
         groups = [name for name in update.groups if name in self.optimizers]
         self._backward(update)
         parameters = [p for name in groups for p in self.parameters[name]]
-        if self.fabric.world_size > 1:
+        if self.processes > 1:
             self._average([p.grad for p in parameters if p.grad is not None])
         for name in groups:
             self.scaler.unscale_(self.optimizers[name])
@@ -107,7 +116,7 @@ class Stepper:
         # One message for all: the gradients of an update travel as one flat buffer.
         flat = torch.cat([gradient.flatten() for gradient in gradients])
         torch.distributed.all_reduce(flat)
-        flat /= self.fabric.world_size
+        flat /= self.processes
         for gradient, part in zip(gradients, flat.split([gradient.numel() for gradient in gradients])):
             gradient.copy_(part.view(gradient.shape))
 

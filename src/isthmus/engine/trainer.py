@@ -6,15 +6,15 @@ import math
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import torch
-from torch import Tensor
 
-from isthmus.data.batches import DomainBatch, Layout, Share
-from isthmus.data.loaders import batches, look, mix, steps_per_epoch
+from isthmus.data.batches import DomainBatch, Layout
+from isthmus.data.loaders import batches, look, mix, steps_of, steps_per_epoch
 from isthmus.data.problems import Problem
+from isthmus.engine.meters import Meter, means
+from isthmus.engine.parts import Part, part_of
 from isthmus.engine.stepping import Stepper
 from isthmus.errors import DivergenceError
 from isthmus.methods.base import Method, Stage
@@ -33,7 +33,8 @@ class Trainer:
     """Trains a method on a problem's domains.
 
     The random state of an epoch is a function of seed, epoch and process, and so is every batch: with weights,
-    optimisers and the number of epochs done, a run continues bit for bit.
+    optimisers and the number of epochs done, a run continues bit for bit. Independent networks have random states of
+    their own, so that a run is the same bit for bit over how many processes they are spread.
 
     Args:
         method: what is trained; moved to the device.
@@ -54,9 +55,10 @@ class Trainer:
         self.title = title
         self.epoch = 0
         self.seconds = 0.0
-        self.steps_per_epoch = steps_per_epoch(problem, fabric.world_size)
+        self.part: Part = part_of(method, problem, fabric)
+        self.steps_per_epoch = steps_per_epoch(problem, self.part.share.world)
         self.steps = self.steps_per_epoch * problem.recipe.epochs
-        if fabric.world_size > 1:
+        if self.part.share.world > 1:
             synchronise_batch_norm(method)
         double = fabric.strategy.precision.precision == "64-true"
         self.layout = Layout(
@@ -79,39 +81,44 @@ class Trainer:
             seed=self.seed,
             start=self.epoch * self.steps_per_epoch,
             stop=self.steps,
-            share=Share(self.fabric.global_rank, self.fabric.world_size),
+            share=self.part.share,
             workers=self.workers,
             turns=self.method.turns,
+            places=self.part.domains,
             oracle=self.method.oracle,
         )
+        own = steps_of(self.problem, self.method.turns, self.part.domains)
         with progress_bar() as progress:
-            bar = progress.add_task(
-                self.title, total=self.steps, completed=self.epoch * self.steps_per_epoch, status=""
-            )
-            survey = _Survey(self.problem, self.layout, progress)
+            total, done = (epochs * len(own) for epochs in (self.problem.recipe.epochs, self.epoch))
+            bar = progress.add_task(self.title, total=total, completed=done, status="")
+            survey = _Survey(self.problem, self.layout, progress, self.part.domains)
             while self.epoch < self.problem.recipe.epochs:
-                torch.manual_seed(mix(self.seed, self.epoch, self.fabric.global_rank, 2))
+                self._set_random_state()
                 started = time.perf_counter()
                 self.method.before_epoch(self.epoch, self.epoch / self.problem.recipe.epochs, survey)
                 self._set_modes()
-                meter = _Meter()
-                for offset, batch in enumerate(islice(stream, self.steps_per_epoch)):
+                meter = Meter()
+                for offset, batch in zip(own, stream):
+                    if self.method.independent and batch.domain != meter.turn:
+                        meter.turn = batch.domain
+                        self._set_random_state(batch.domain)
                     self._step(batch, self.epoch * self.steps_per_epoch + offset, meter)
                     progress.advance(bar)
+                self.part.exchange(self.method)
                 self.epoch += 1
-                losses = meter.means()
+                losses = means(self.part.merged(meter.sums()))
                 self.seconds += time.perf_counter() - started
                 self._check_finite(losses)
                 progress.update(bar, status=" ".join(f"{name} {value:.3f}" for name, value in losses.items()))
                 after_epoch(self.epoch, losses)
 
     def state_dict(self) -> dict[str, Any]:
-        """Everything that the next epoch depends on."""
+        """Everything that the next epoch depends on. All processes must ask for it."""
         return {
             "epoch": self.epoch,
             "seconds": self.seconds,
             "method": self.method.state_dict(),
-            "stepper": self.stepper.state_dict(),
+            "steppers": self.part.collected(self.stepper.state_dict()),
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
@@ -121,9 +128,12 @@ class Trainer:
         self.method.load_state_dict(state["method"])
         # The last step taken decides the stage: the next one may open a new stage, with an optimiser of its own.
         self._enter(self._stage_at(max(self.epoch * self.steps_per_epoch - 1, 0)))
-        self.stepper.load_state_dict(state["stepper"])
+        self.stepper.load_state_dict(self.part.taken(state["steppers"]))
 
-    def _step(self, batch: Any, step: int, meter: _Meter) -> None:
+    def _set_random_state(self, *part: int) -> None:
+        torch.manual_seed(mix(self.seed, self.epoch, self.part.share.rank, 2, *part))
+
+    def _step(self, batch: Any, step: int, meter: Meter) -> None:
         stage = self._stage_at(step)
         if stage is not self.stage:
             self._enter(stage)
@@ -146,7 +156,9 @@ class Trainer:
         self.stage = stage
         for name, group in self.method.groups().items():
             group.requires_grad_(name not in stage.frozen)
-        self.stepper = Stepper(self.method, stage.frozen, self.problem.recipe, self.fabric)
+        left = (*stage.frozen, *self.part.elsewhere)
+        processes = self.part.share.world
+        self.stepper = Stepper(self.method, left, self.problem.recipe, self.fabric, processes=processes)
         self._set_modes()
 
     def _set_modes(self) -> None:
@@ -163,23 +175,6 @@ class Trainer:
             )
 
 
-class _Meter:
-    """Means of logged scalars over an epoch; read once, at its end, so that no step waits for a device."""
-
-    def __init__(self) -> None:
-        self.totals: dict[str, Tensor] = {}
-        self.counts: dict[str, int] = {}
-
-    def add(self, log: dict[str, Tensor]) -> None:
-        for name, value in log.items():
-            value = value.detach()
-            self.totals[name] = self.totals[name] + value if name in self.totals else value
-            self.counts[name] = self.counts.get(name, 0) + 1
-
-    def means(self) -> dict[str, float]:
-        return {name: float(total) / self.counts[name] for name, total in self.totals.items()}
-
-
 @dataclass(frozen=True)
 class _Survey:
     """What a method may ask for between epochs; see `methods.base.Survey`."""
@@ -187,6 +182,7 @@ class _Survey:
     problem: Problem
     layout: Layout
     progress: Progress
+    domains: tuple[int, ...]
 
     def samples(self, domain: int) -> Iterator[DomainBatch]:
         return look(self.problem, domain, self.layout)

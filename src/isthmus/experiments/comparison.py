@@ -50,6 +50,7 @@ def compare(
     out: str | Path | None = None,
     recipe: Recipe | None = None,
     backbone: str | None = None,
+    backbones: Sequence[str] = (),
     select_by: str | None = None,
     data_root: str | Path | None = None,
     hardware: Hardware = Hardware(),
@@ -68,6 +69,7 @@ def compare(
         out: output folder; by default `isthmus-out/PROBLEM`.
         recipe: how training goes; the problem's own by default.
         backbone: a backbone's name; the problem's own by default.
+        backbones: of a joint problem, instead of that, the name of each domain's own, in order.
         select_by: label-free score that picks the `selected` epoch; the setting's usual one by default.
         data_root: where benchmark data lies; `ISTHMUS_DATA` by default.
         hardware: devices, processes and precision.
@@ -85,7 +87,7 @@ def compare(
     if seeds < 1:
         raise OptionError(f"Expected `seeds` of at least 1, but got {seeds}.")
     select_by = score_for(setting_for(problem), select_by)
-    problem = resolve(methods, problem, data_root, recipe, backbone)
+    problem = resolve(methods, problem, data_root, recipe, backbone, backbones)
     folder = Path(out) if out else Path("isthmus-out", slug(problem.name))
     config = {
         "methods": list(methods),

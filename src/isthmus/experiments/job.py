@@ -114,9 +114,10 @@ class Job:
                 record.select(epoch, nn.ModuleList(method.predictors()).state_dict())
             if tensorboard is not None:
                 tensorboard.log_metrics(record.flat_row(-1), step=epoch)
+            state = {"trainer": trainer.state_dict(), "record": vars(record)}
             if fabric.is_global_zero:
                 record.write(self.folder)
-                save_checkpoint(self.folder / CHECKPOINT, {"trainer": trainer.state_dict(), "record": vars(record)})
+                save_checkpoint(self.folder / CHECKPOINT, state)
 
         trainer.run(after_epoch)
         result = run_result(self.method, self.seed, self.problem, trainer, record, self.select_by, self.place)
@@ -140,17 +141,18 @@ class Job:
         """One model a part, in a folder of its domain's name where there are several."""
         networks = nn.ModuleList(method.predictors())
         several = len(networks) > 1
+        names = self.problem.built_on[-len(networks) :]  # of the domains that are measured
         for part in (LAST, SELECTED):
             if part == SELECTED:
                 networks.load_state_dict(record.selected_weights)
-            for network, (domain, _) in zip(networks, self.problem.measured):
+            for network, backbone, (domain, _) in zip(networks, names, self.problem.measured):
                 if isinstance(network, DenseNetwork):
                     self._write_dense_model(network, config, part)
                     continue
                 task = domain.labels.task if domain.labels else self.problem.task
                 about = config | ({"domain": domain.name} if several else {})
                 network = cast("Classifier", network)
-                model = Model(network, self.problem.backbone, task.classes, self.problem.input, about)
+                model = Model(network, backbone, task.classes, self.problem.input, about)
                 model.save(self.folder / part / slug(domain.name) if several else self.folder / part)
 
     def _write_dense_model(self, network: DenseNetwork, config: dict[str, Any], part: str) -> None:
@@ -169,19 +171,24 @@ def _write_findings(path: Path, findings: Mapping[str, Tensor | Sequence[str]]) 
     write_arrays(path, arrays)
 
 
-def backbone_for(problem: Problem) -> Backbone | Pyramid:
+def backbone_for(problem: Problem) -> Backbone | Pyramid | tuple[Backbone, ...]:
     """A fresh backbone of the problem's kind, for its inputs, with batch norm and frozen stages as in its recipe.
 
-    Of a problem of pixel-wise tasks, an encoder with four feature maps.
+    Of a problem of pixel-wise tasks, an encoder with four feature maps. Of a problem that names several backbones, that
+    of each domain; a name stands for one backbone.
     """
     recipe = problem.recipe
     if problem.setting is Setting.ASSISTED:
         if recipe.frozen_stages:
             raise OptionError(f"Expected `frozen_stages` 0 with pixel-wise tasks, but got {recipe.frozen_stages}.")
         return build_pyramid(problem.backbone, problem.input.shape, batch_norm=recipe.batch_norm)
-    return build_backbone(
-        problem.backbone, problem.input.shape, batch_norm=recipe.batch_norm, frozen_stages=recipe.frozen_stages
-    )
+    built = {
+        name: build_backbone(
+            name, problem.input.shape, batch_norm=recipe.batch_norm, frozen_stages=recipe.frozen_stages
+        )
+        for name in dict.fromkeys(problem.backbones or (problem.backbone,))
+    }
+    return tuple(built[name] for name in problem.backbones) or built[problem.backbone]
 
 
 @contextmanager

@@ -67,7 +67,7 @@ def problem_description(problem: Problem) -> ProblemRecord:
             for domain in problem.domains
         ],
         "exam": _exam_description(problem.exams),
-        "backbone": problem.backbone,
+        "backbone": " ".join(problem.backbones) or problem.backbone,
         "recipe": asdict(problem.recipe),
         "notes": list(problem.notes),
     }

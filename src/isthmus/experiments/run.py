@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -16,12 +16,13 @@ from isthmus.data.recipes import Recipe
 from isthmus.data.samples import Samples
 from isthmus.data.tasks import Setting
 from isthmus.engine.hardware import Hardware
-from isthmus.errors import SettingError
+from isthmus.engine.parts import spreads
+from isthmus.errors import OptionError, SettingError
 from isthmus.evaluation.models import Model, load_model
 from isthmus.experiments.job import LAST, Job, backbone_for
 from isthmus.experiments.results import write_results
 from isthmus.methods.registry import build_method, method_entry
-from isthmus.names import slug
+from isthmus.names import listed, slug
 from isthmus.report.results import RunRecord
 from isthmus.selection.scores import score_for
 
@@ -66,6 +67,7 @@ def fit(
     seed: int = 0,
     recipe: Recipe | None = None,
     backbone: str | None = None,
+    backbones: Sequence[str] = (),
     select_by: str | None = None,
     data_root: str | Path | None = None,
     hardware: Hardware = Hardware(),
@@ -81,6 +83,7 @@ def fit(
         seed: of initialisation, shuffles, augmentation and dropout.
         recipe: how training goes; the problem's own by default.
         backbone: a backbone's name; the problem's own by default.
+        backbones: of a joint problem, instead of that, the name of each domain's own, in order.
         select_by: label-free score that picks the `selected` epoch; the setting's usual one by default.
         data_root: where benchmark data lies; `ISTHMUS_DATA` by default.
         hardware: devices, processes and precision.
@@ -91,7 +94,7 @@ def fit(
         IsthmusError: one of its kinds, before training wherever possible; what is already computed stays.
     """
     select_by = score_for(setting_for(problem), select_by)
-    problem = resolve([method], problem, data_root, recipe, backbone)
+    problem = resolve([method], problem, data_root, recipe, backbone, backbones)
     folder = Path(out) if out else Path("isthmus-out", "fit", slug(problem.name), f"{slug(method)}-seed{seed}")
     job = Job(method, problem, seed, select_by, folder)
     fabric = hardware.fabric()
@@ -109,16 +112,27 @@ def resolve(
     data_root: str | Path | None,
     recipe: Recipe | None,
     backbone: str | None,
+    backbones: Sequence[str],
 ) -> Problem:
     """The problem, with what the caller replaces of it; methods of another setting are refused before data is read.
 
     Raises:
-        SettingError: naming the first method that does not fit, and what it is for.
+        SettingError: naming the first method that does not fit, and what it is for; or several backbones, and a problem
+            that is not joint.
+        OptionError: both one backbone and several, or not one for each domain.
     """
+    if backbone and backbones:
+        raise OptionError(f"Expected `backbone` or `backbones`, but got both ({backbone}, and {listed(backbones)}).")
     check_setting(methods, setting_for(problem))
     if isinstance(problem, str):
         problem = load_problem(problem, Path(data_root) if data_root else None)
-    return replace(problem, recipe=recipe or problem.recipe, backbone=backbone or problem.backbone)
+    own = () if backbone else problem.backbones
+    return replace(
+        problem,
+        recipe=recipe or problem.recipe,
+        backbone=backbone or problem.backbone,
+        backbones=tuple(backbones) or own,
+    )
 
 
 def setting_for(problem: str | Problem) -> Setting:
@@ -149,9 +163,12 @@ def check_startable(methods: Iterable[str], problem: Problem, processes: int) ->
         DataError: a domain smaller than a batch.
         SettingError: an oracle, and a problem that gives no labels for it.
     """
-    steps_per_epoch(problem, processes)
+    steps_per_epoch(problem)
     with torch.random.fork_rng(devices=()):
         backbone = backbone_for(problem)
         for name in methods:
-            if build_method(name, backbone, *problem.outputs).oracle:
+            method = build_method(name, backbone, *problem.outputs)
+            if method.oracle:
                 revealed(problem)
+            if not spreads(method, problem, processes):
+                steps_per_epoch(problem, processes)

@@ -97,7 +97,14 @@ class Stage(Generic[BatchT]):
 
 
 class Survey(Protocol):
-    """What a method may ask for between epochs."""
+    """What a method may ask for between epochs.
+
+    Attributes:
+        domains: those that this process trains on: all, unless their networks are spread over processes.
+    """
+
+    @property
+    def domains(self) -> Sequence[int]: ...
 
     def samples(self, domain: int) -> Iterator[DomainBatch]:
         """All training samples of a domain, in order and as prediction sees them, a batch at a time."""
@@ -132,6 +139,14 @@ class Method(nn.Module, ABC, Generic[BatchT]):
     def convolutional(self) -> bool:
         """Whether images should be laid out channels-last."""
         return self.backbone.convolutional
+
+    @property
+    def independent(self) -> tuple[tuple[str, ...], ...]:
+        """The groups of each domain's network, where none looks at another's within an epoch; empty otherwise.
+
+        Then each can be trained in a process of its own, and has a random state of its own (dropout).
+        """
+        return ()
 
     def groups(self) -> dict[str, nn.Module]:
         """The groups of parameters by name: the method's direct submodules that have some."""

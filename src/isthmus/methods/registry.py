@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -102,13 +102,13 @@ def term_entry(name: str) -> MethodEntry:
 
 
 def build_method(
-    name: str, backbone: Backbone | Pyramid, *outputs: int | Classification | AnchoredTasks
+    name: str, backbone: Backbone | Pyramid | Sequence[Backbone], *outputs: int | Classification | AnchoredTasks
 ) -> Method[Any]:
     """A fresh method on `backbone`, with the options (`dann:hidden=512`) and terms (`dann+entropy`) in its name.
 
     Args:
         name: of a registered method, its options and terms.
-        backbone: what the method trains.
+        backbone: what the method trains; of a joint problem, it may be one for each domain.
         outputs: what it is to predict: `Problem.outputs`.
 
     Raises:

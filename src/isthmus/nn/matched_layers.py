@@ -12,13 +12,8 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from isthmus.errors import OptionError
+from isthmus.functional.parameters import squared_distances, weighted_mean, weighted_means
 from isthmus.nn.pull import Pull
-
-CHUNK = 2**14
-"""Parameters of each network that are looked at together: few enough to stay in the cache."""
-
-ROUNDING = 1e-13
-"""Squared distances below this part of what they are the difference of are nothing but rounding."""
 
 
 class MatchedLayers:
@@ -68,7 +63,8 @@ class MatchedLayers:
         if not self.names:
             raise OptionError(
                 f"Expected networks with layers in common, but the {len(found)} given have none of the same name and "
-                f"shapes among {', '.join(chosen) or 'those chosen'}. Choose others by `shared` and `unshared`."
+                f"shapes among {', '.join(chosen) or 'those chosen'}. "
+                "Choose others by `shared` and `unshared`, or networks that are more alike."
             )
         position = {name: index for index, name in enumerate(self.names)}
         order = [[position[name] for name in layers if name in position] for layers in found]
@@ -96,7 +92,7 @@ class MatchedLayers:
         for layer in self.layers.values():
             between = torch.zeros(n, n, dtype=torch.float64)
             holders = torch.tensor(list(layer))
-            between[holders[:, None], holders] = _squared_distances(list(layer.values()))
+            between[holders[:, None], holders] = squared_distances(list(layer.values()))
             per_layer.append(between)
         squared = torch.einsum("bl,lij->bij", self.standing, torch.stack(per_layer))
         apart = ~self.present & ~torch.eye(n, dtype=torch.bool)
@@ -133,9 +129,53 @@ class MatchedLayers:
             if network not in layer or not others:
                 continue
             parameters += layer[network]
-            means += _weighted_means([layer[j] for j in others], [layer_weights[j] for j in others])
+            means += weighted_mean([layer[j] for j in others], [layer_weights[j] for j in others])
             strengths += [trade_off * sum(layer_weights[j] for j in others)] * len(layer[network])
         return Pull(parameters, means, strengths)
+
+    @torch.no_grad()
+    def pulls(
+        self, networks: Sequence[int], weights: Float[Tensor, "blocks n n"], trade_off: float = 1.0
+    ) -> dict[int, Pull]:
+        r"""What all other networks, as they are now, do to each of some: `pull` of every one of them.
+
+        One product of matrices a layer gives all means, so that every parameter is read once, not once a network.
+
+        Args:
+            networks: those that are pulled.
+            weights: $w$ of every block and pair.
+            trade_off: $\lambda$.
+        """
+        by_layer = torch.einsum("bl,bij->lij", self.standing, weights.to("cpu", torch.float64))
+        parts: dict[int, tuple[list[Tensor], list[Tensor], list[float]]] = {i: ([], [], []) for i in networks}
+        for layer, layer_weights in zip(self.layers.values(), by_layer):
+            holders = list(layer)
+            between = layer_weights[holders][:, holders].fill_diagonal_(0.0)
+            strengths = between.sum(dim=1)
+            pulled = [row for row, i in enumerate(holders) if i in parts and strengths[row] > 0]
+            if not pulled:
+                continue
+            shares = between[pulled] / strengths[pulled, None]
+            for row, means in zip(pulled, weighted_means(list(layer.values()), shares)):
+                own, to, by = parts[holders[row]]
+                own += layer[holders[row]]
+                to += means
+                by += [trade_off * float(strengths[row])] * len(means)
+        return {i: Pull(*part) for i, part in parts.items()}
+
+
+@torch.no_grad()
+def start_alike(networks: Sequence[nn.Module]) -> None:
+    """Give networks of different architectures the same values in all parameters of the same name and shape.
+
+    Else the hidden units of one stand in another order than the other's, and no layer of theirs could ever be matched.
+    Those of a pretrained backbone stay as they are: they are worth more than the match.
+    """
+    known: dict[tuple[str, torch.Size], Tensor] = {}
+    for network in networks:
+        if not getattr(network, "pretrained", False):
+            for name, parameter in network.named_parameters():
+                parameter.copy_(known.setdefault((name, parameter.shape), parameter))
 
 
 def _layers(network: nn.Module, batch_norm: bool) -> dict[str, tuple[nn.Parameter, ...]]:
@@ -177,32 +217,3 @@ def _check_patterns(patterns: Sequence[str], names: Sequence[str]) -> None:
             raise OptionError(
                 f"Expected a pattern of names of layers, but {pattern!r} fits none of: {', '.join(names) or 'none'}."
             )
-
-
-def _squared_distances(rows: Sequence[tuple[Tensor, ...]]) -> Tensor:
-    """Between the networks' parameters of one layer, (n, n).
-
-    Networks that come from one initialisation differ little. Their differences to the first of them are taken before
-    anything is squared, in double precision, so that equal networks are at distance zero exactly.
-    """
-    gram = torch.zeros(len(rows), len(rows), dtype=torch.float64, device=rows[0][0].device)
-    for tensors in zip(*rows):
-        for columns in zip(*(tensor.reshape(-1).split(CHUNK) for tensor in tensors)):
-            differences = torch.stack(columns).double()
-            differences -= differences[0].clone()
-            gram += differences @ differences.T
-    norms = gram.diagonal()
-    sums = norms[:, None] + norms
-    squared = sums - 2 * gram
-    squared = torch.where(squared > ROUNDING * sums, squared, 0.0)
-    return ((squared + squared.T) / 2).fill_diagonal_(0.0).cpu()
-
-
-def _weighted_means(rows: Sequence[tuple[Tensor, ...]], weights: Sequence[float]) -> list[Tensor]:
-    """The mean of every tensor over networks, as a running mean: equal tensors have themselves for a mean exactly."""
-    means = [torch.zeros_like(tensor) for tensor in rows[0]]
-    total = 0.0
-    for tensors, weight in zip(rows, weights):
-        total += weight
-        torch._foreach_lerp_(means, list(tensors), [weight / total] * len(means))
-    return means

@@ -122,3 +122,59 @@ def write_aircraft(root: Path, number: int = 2) -> None:
             lines.setdefault(("manufacturer", part), []).append(f"{index:07d} {maker}")
     for (level, split), rows in lines.items():
         (data / f"images_{level}_{split}.txt").write_text("\n".join(rows) + "\n")
+
+
+FINE_GRAINED = {"birds": 2, "dogs": 3, "flowers": 4, "cars": 2, "aircraft": 5}
+"""Classes of each of the small fine-grained sets."""
+
+
+def write_fine_grained(root: Path, number: int = 2) -> None:
+    """The five sets, so many photographs of a class for training and for the test; class and place are the colour."""
+    write_aircraft(root, number)
+    listed: dict[str, list[tuple[int, int, bool]]] = {  # place in the list, class and whether it trains
+        name: [(i, i // (2 * number), i % 2 == 0) for i in range(2 * number * classes)]
+        for name, classes in FINE_GRAINED.items()
+    }
+
+    def photograph(path: Path, place: int, label: int) -> str:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.new("RGB", (20, 24), (10 * label, place, 200)).save(path, "PNG")  # so that colours stay
+        return path.name
+
+    birds, breeds = root / "CUB_200_2011", ("001.Black_footed_Albatross", "002.Laysan_Albatross")
+    names = {i: photograph(birds / "images" / breeds[c] / f"{i}.jpg", i, c) for i, c, _ in listed["birds"]}
+    for name, lines in {
+        "classes.txt": [f"{c + 1} {breed}" for c, breed in enumerate(breeds)],
+        "images.txt": [f"{i + 1} {breeds[c]}/{names[i]}" for i, c, _ in listed["birds"]],
+        "image_class_labels.txt": [f"{i + 1} {c + 1}" for i, c, _ in listed["birds"]],
+        "train_test_split.txt": [f"{i + 1} {int(trains)}" for i, _, trains in listed["birds"]],
+    }.items():
+        (birds / name).write_text("\n".join(lines) + "\n")
+
+    dogs = root / "stanford_dogs"
+    breeds = ("n02085620-Chihuahua", "n02107574-Entlebucher", "n02085782-Japanese_spaniel")
+    files = {
+        i: f"{breeds[c]}/" + photograph(dogs / "Images" / breeds[c] / f"{i}.jpg", i, c) for i, c, _ in listed["dogs"]
+    }
+    for part in ("train", "test"):
+        chosen = [files[i] for i, _, trains in listed["dogs"] if trains == (part == "train")]
+        savemat(dogs / f"{part}_list.mat", {"file_list": np.array(chosen, dtype=object)[:, None]})
+
+    flowers = root / "flowers-102"
+    for i, c, _ in listed["flowers"]:
+        photograph(flowers / "jpg" / f"image_{i + 1:05d}.jpg", i, c)
+    savemat(flowers / "imagelabels.mat", {"labels": np.array([[c + 1 for _, c, _ in listed["flowers"]]])})
+    trained = [i + 1 for i, _, trains in listed["flowers"] if trains]
+    tested = [i + 1 for i, _, trains in listed["flowers"] if not trains]
+    savemat(flowers / "setid.mat", {"trnid": [trained[::2]], "valid": [trained[1::2]], "tstid": [tested]})
+
+    cars = root / "stanford_cars"
+    (cars / "devkit").mkdir(parents=True)
+    makes = np.array(["AM General Hummer SUV 2000", "Acura RL Sedan 2012"], dtype=object)
+    savemat(cars / "devkit" / "cars_meta.mat", {"class_names": makes[None]})
+    for part, place in (("train", "devkit/cars_train_annos.mat"), ("test", "cars_test_annos_withlabels.mat")):
+        chosen = [(i, c) for i, c, trains in listed["cars"] if trains == (part == "train")]
+        rows = np.zeros((1, len(chosen)), dtype=[("class", object), ("fname", object)])
+        for row, (i, c) in enumerate(chosen):
+            rows[0, row] = (c + 1, photograph(cars / f"cars_{part}" / f"{i:05d}.jpg", i, c))
+        savemat(cars / place, {"annotations": rows})

@@ -253,6 +253,12 @@ _ENTRIES = dict(
             "MNIST, USPS, MNIST-M and notMNIST, 25 labels each, test sets",
             "LeCun et al., 1998; Hull, 1994; Ganin et al., JMLR 2016; Bulatov, 2011",
         ),
+        _joint(
+            "fine-grained",
+            "fine_grained:fine_grained",
+            "kinds of birds, dogs, flowers, cars and aircraft, test sets",
+            "Zhang et al., 2019",
+        ),
         _assisted(
             "shapes",
             "shapes:shapes",

@@ -11,7 +11,7 @@ from isthmus.data.batches import JointBatch
 from isthmus.data.tasks import Classification
 from isthmus.errors import OptionError
 from isthmus.methods.base import Update
-from isthmus.methods.side_by_side import SideBySide, images_and_labels
+from isthmus.methods.side_by_side import Backbones, SideBySide, images_and_labels, one_architecture
 from isthmus.nn.backbones.base import Backbone
 from isthmus.nn.batch_norm import batch_norms
 
@@ -33,15 +33,15 @@ class HardSharing(SideBySide):
     the baselines.
 
     Args:
-        backbone: copied for each domain.
+        backbone: copied for each domain; or one for each, if nothing is shared.
         tasks: of the domains, in order.
         shared: part of the backbone's layers that is shared.
     """
 
     turns = "batch"
 
-    def __init__(self, backbone: Backbone, *tasks: Classification, shared: float) -> None:
-        super().__init__(backbone, tasks)
+    def __init__(self, backbone: Backbones, *tasks: Classification, shared: float) -> None:
+        super().__init__(one_architecture(backbone) if shared else backbone, tasks)
         if not 0 <= shared <= 1:
             raise OptionError(f"Expected `shared` from 0 to 1, but got {shared}.")
         common: list[nn.Parameter] = []

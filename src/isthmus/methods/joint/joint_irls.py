@@ -15,13 +15,15 @@ from isthmus.data.tasks import Classification
 from isthmus.errors import OptionError
 from isthmus.functional.robust import Norm, Weighting, consistency, irls_weights, scales
 from isthmus.methods.base import Survey, Update
-from isthmus.methods.side_by_side import SideBySide, images_and_labels
-from isthmus.nn.backbones.base import Backbone
+from isthmus.methods.side_by_side import Backbones, SideBySide, images_and_labels
 from isthmus.nn.matched_layers import MatchedLayers
 from isthmus.nn.pull import Pull
 
 PullForm = Literal["proximal", "gradient"]
 """A step of its own after each step on the task, or a part of the loss."""
+
+Order = Literal["in_turn", "together"]
+"""Networks are drawn to where the others are now, one after another; or all to where they were before the epoch."""
 
 
 class JointIRLS(SideBySide):
@@ -32,18 +34,20 @@ class JointIRLS(SideBySide):
 
     First with $\rho = x^2$; then $\sigma^l$ is set, and $\rho$ is minimised by iteratively reweighted least squares.
     Between two weightings the networks are trained in turn, one epoch each, with a quadratic pull to the weighted mean
-    of the others.
+    of the others: block coordinate descent, or Gauss–Seidel. Trained together, all of them in the epoch from the means
+    of before it (Jacobi), none waits for another; then they can be spread over processes.
 
     Deviations: the length of the first stage, which the paper leaves open, is a share of the run; once the weights have
     settled they stay. The pull is a step of its own after each step on the task.
 
     Args:
-        backbone: copied for each domain.
+        backbone: copied for each domain, or one for each.
         tasks: of the domains, in order.
         trade_off: $\lambda$.
         weighting: `paper` for the weights of the paper, which minimise the Cauchy norm; `geman_mcclure` for those that
             minimise the norm it states; `none` keeps them at 1, the paper's L2 baseline.
         initial_share: part of the run with all weights 1.
+        order: `in_turn` or `together`.
         sweeps: epochs of each network between two weightings.
         tolerance: no weight changes any more once none has changed by more than this.
         pull: `proximal`, or as part of the loss by its `gradient`.
@@ -64,11 +68,12 @@ class JointIRLS(SideBySide):
 
     def __init__(
         self,
-        backbone: Backbone,
+        backbone: Backbones,
         *tasks: Classification,
         trade_off: float = 0.1,
         weighting: Literal["paper", "geman_mcclure", "none"] = "paper",
         initial_share: float = 0.5,
+        order: Order = "in_turn",
         sweeps: int = 1,
         tolerance: float = 1e-2,
         pull: PullForm = "proximal",
@@ -82,10 +87,12 @@ class JointIRLS(SideBySide):
         if initial_share > 1:
             raise OptionError(f"Expected `initial_share` of at most 1, but got {initial_share}.")
         one_of(("paper", "geman_mcclure", "none"), weighting=weighting)
+        one_of(get_args(Order), order=order)
         one_of(get_args(PullForm), pull=pull)
         self.trade_off = trade_off
         self.weighting: Weighting | None = None if weighting == "none" else weighting
         self.initial_share = initial_share
+        self.together = order == "together"
         self.sweeps = sweeps
         self.tolerance = tolerance
         self.proximal = pull == "proximal"
@@ -95,7 +102,11 @@ class JointIRLS(SideBySide):
         self.register_buffer("weighted_at", torch.zeros(0, dtype=torch.long))
         self.register_buffer("scale", unit.new_zeros(len(unit)))
         self.register_buffer("consistency", unit.new_zeros(0))
-        self.turn: tuple[int, Pull] | None = None
+        self.pulls: dict[int, Pull] = {}
+
+    @property
+    def independent(self) -> tuple[tuple[str, ...], ...]:
+        return tuple(self.group_names(place) for place in range(self.domains)) if self.together else ()
 
     @property
     def weights(self) -> Tensor:
@@ -110,7 +121,6 @@ class JointIRLS(SideBySide):
         return bool((self.weightings[-1] - self.weightings[-2]).abs().max() <= self.tolerance)
 
     def before_epoch(self, epoch: int, progress: float, survey: Survey) -> None:
-        self.turn = None
         squared = self.layers.squared_distances()
         if self.weighting is not None and progress >= self.initial_share and self._is_due(epoch):
             if not len(self.weightings):
@@ -119,6 +129,7 @@ class JointIRLS(SideBySide):
             self.weightings = torch.cat([self.weightings, weights[None].to(self.weightings)])
             self.weighted_at = torch.cat([self.weighted_at, self.weighted_at.new_tensor([epoch])])
         self.consistency = torch.cat([self.consistency, self._consistency(squared)[None]])
+        self.pulls = self.layers.pulls(survey.domains, self.weights, self.trade_off) if self.together else {}
 
     def steps(self, batch: JointBatch, progress: float) -> Iterator[Update]:
         images, labels = images_and_labels(batch)
@@ -153,10 +164,10 @@ class JointIRLS(SideBySide):
         return consistency(squared, self.scale.to(squared), norm).to(self.consistency)
 
     def _pull(self, domain: int) -> Pull:
-        """The others rest while a network has its turn: one pull serves until the next one's."""
-        if self.turn is None or self.turn[0] != domain:
-            self.turn = domain, self.layers.pull(domain, self.weights, self.trade_off)
-        return self.turn[1]
+        """In turn, the others rest while a network has its turn: one pull serves until the next one's."""
+        if domain not in self.pulls:
+            self.pulls = {domain: self.layers.pull(domain, self.weights, self.trade_off)}
+        return self.pulls[domain]
 
     def _load_from_state_dict(self, state_dict: dict[str, Tensor], prefix: str, *rest: Any) -> None:
         for name in ("weightings", "weighted_at", "consistency"):  # they grow in training

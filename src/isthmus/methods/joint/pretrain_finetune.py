@@ -12,8 +12,7 @@ from isthmus.checks import below, positive
 from isthmus.data.batches import JointBatch
 from isthmus.data.tasks import Classification
 from isthmus.methods.base import Stage, Survey, Update
-from isthmus.methods.side_by_side import SideBySide, images_and_labels
-from isthmus.nn.backbones.base import Backbone
+from isthmus.methods.side_by_side import Backbones, SideBySide, images_and_labels, one_architecture
 from isthmus.nn.classifiers import Classifier
 
 
@@ -36,8 +35,8 @@ class PretrainFinetune(SideBySide):
     turns = "batch"
     apart: Tensor
 
-    def __init__(self, backbone: Backbone, *tasks: Classification, pretrain_share: float = 0.5) -> None:
-        super().__init__(backbone, tasks)
+    def __init__(self, backbone: Backbones, *tasks: Classification, pretrain_share: float = 0.5) -> None:
+        super().__init__(one_architecture(backbone), tasks)
         positive(pretrain_share=pretrain_share)
         below(1, pretrain_share=pretrain_share)
         self.pretrain_share = pretrain_share

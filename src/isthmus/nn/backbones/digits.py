@@ -51,11 +51,12 @@ class ConvolutionalBackbone(Backbone):
 class DigitsBackbone(ConvolutionalBackbone):
     """MNIST ↔ USPS: conv5 32, conv5 48, each with batch norm, ReLU and 2×2 pooling; 768 features from 28×28 pixels.
 
-    The neck is 768-100-100 with batch norm and dropout before each layer. Source: Ganin et al. (the architecture),
-    MCD and DFA (batch norm).
+    The neck is 768-100-100 with batch norm and dropout before each layer; `hidden` is for another width than 100.
+    Source: Ganin et al. (the architecture), MCD and DFA (batch norm).
     """
 
-    def __init__(self, channels: int = 1, size: int = 28, *, dropout: float = 0.5) -> None:
+    def __init__(self, channels: int = 1, size: int = 28, *, dropout: float = 0.5, hidden: int = 100) -> None:
+        at_least(1, hidden=hidden)
         side = ((size - 4) // 2 - 4) // 2
         if side < 1:
             raise OptionError(
@@ -67,16 +68,16 @@ class DigitsBackbone(ConvolutionalBackbone):
                 _convolution(32, 48, 5, 0, nn.MaxPool2d(2)),
             ],
             out_features=48 * side * side,
-            hidden_features=100,
+            hidden_features=hidden,
             dropout=dropout,
         )
 
     def neck(self) -> nn.Sequential:
         return nn.Sequential(
             nn.Dropout(self.dropout),
-            *_hidden(self.out_features, 100),
+            *_hidden(self.out_features, self.hidden_features),
             nn.Dropout(self.dropout),
-            *_hidden(100, 100),
+            *_hidden(self.hidden_features, self.hidden_features),
             nn.Dropout(self.dropout),
         )
 
