@@ -30,7 +30,7 @@ METHODS = (
     "mcd+dfa:align=latents_and_images",
     "joint_irls:order=together",
     "jtln:start=0,detach_target=true",
-    "baseline+feature_adversary:depths=layer-3/up-3,noise=0,hidden=4,start=0,weight=1",
+    "baseline+feature_adversary:depths=layer-3/up-3/out,noise=0,hidden=4,start=0,weight=1",
     "headfreeze+output_adversary:noise=0,width=2,start=0,weight=1",
 )
 """Every registered method, tested as soon as it is registered, and some with options and terms."""

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from isthmus.data.readers.datasets import dataset_problem as dataset_problem
     from isthmus.data.readers.folders import folder_problem as folder_problem
     from isthmus.data.readers.joint_folders import joint_folder_problem as joint_folder_problem
+    from isthmus.data.readers.problem_file import file_problem as file_problem
     from isthmus.data.recipes import Recipe as Recipe
     from isthmus.data.tasks import Classification as Classification
     from isthmus.data.tasks import Completion as Completion
@@ -72,6 +73,7 @@ _PLACES = {
     "build_method": "methods",
     "compare": "experiments",
     "dataset_problem": "data.readers.datasets",
+    "file_problem": "data.readers.problem_file",
     "fit": "experiments",
     "folder_problem": "data.readers.folders",
     "joint_folder_problem": "data.readers.joint_folders",

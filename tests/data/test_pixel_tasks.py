@@ -17,8 +17,10 @@ from isthmus.data.problems import Domain
 from isthmus.data.samples import ArraySamples, ColourJitter
 from isthmus.data.tasks import Setting
 from isthmus.errors import DataError
+from isthmus.functional.pixelwise import gaussian_heatmaps
 
 POINTS = Keypoints(("left", "right"), side=16, deviation=2.0)
+FLAT = Keypoints(("left", "right"), side=16, deviation=2.0, depth=False)
 
 
 def maps_and_labels(task: PixelTask) -> tuple[Tensor, Tensor | None, Tensor]:
@@ -28,11 +30,11 @@ def maps_and_labels(task: PixelTask) -> tuple[Tensor, Tensor | None, Tensor]:
     vectors = torch.randn(2, task.width, generator=random) if task.width else None
     if isinstance(task, Segmentation):
         return maps, vectors, torch.randint(len(task.classes), (2, 16, 16), generator=random)
-    shape = {"normals": (2, 3, 16, 16), "depth": (2, 16, 16), "keypoints": (2, 2, 3)}[task.name]
+    shape = (2, *(16 if side is None else side for side in task.shape))
     return maps, vectors, 1 + 14 * torch.rand(shape, generator=random)
 
 
-TASKS: list[PixelTask] = [SurfaceNormals(), Segmentation(("a", "b", "c")), Depth(), POINTS]
+TASKS: list[PixelTask] = [SurfaceNormals(), Segmentation(("a", "b", "c")), Depth(), POINTS, FLAT]
 
 
 @pytest.mark.parametrize("task", TASKS, ids=lambda task: task.name)
@@ -64,6 +66,23 @@ def test_heatmaps_of_zero_lose_about_one_a_point() -> None:
     labels = torch.tensor([[[32.0, 32.0, 0.0]]])
     loss = task.loss(torch.zeros(1, 1, 32, 32), torch.zeros(1, 1), labels)
     torch.testing.assert_close(loss, torch.tensor(1.0), rtol=0.01, atol=0)
+
+
+def test_points_without_depth_lose_what_their_heatmaps_do() -> None:
+    """With depths that are predicted exactly, points in space lose as much."""
+    maps, _, labels = maps_and_labels(POINTS)
+    labels[0, 1] = torch.nan
+    assert (FLAT.shape, FLAT.width, FLAT.metrics) == ((2, 2), 0, ("mean", "found"))
+    assert POINTS.metrics == ("mean", "found", "depth abs_rel")
+    depths = labels[:, :, 2].nan_to_num()
+    torch.testing.assert_close(FLAT.loss(maps, None, labels[:, :, :2]), POINTS.loss(maps, depths, labels))
+
+
+def test_points_stay_where_they_are_in_half_precision() -> None:
+    task = Keypoints(("p",), side=256, deviation=3.0)
+    place = torch.tensor([[[201.3, 150.6, 2.0]]])
+    maps = gaussian_heatmaps(place[:, :, :2] / 2, 128, 128, 1.5)
+    assert task.loss(maps.bfloat16(), torch.full((1, 1), 2.0).bfloat16(), place) < 1e-4
 
 
 def test_labels_of_another_form_are_refused() -> None:

@@ -93,6 +93,9 @@ def test_metrics_are_those_of_the_known_angles_classes_depths_and_points() -> No
     first, second = math.sqrt(2), math.hypot(7, 1)
     expected = {"mean": (4 * first + second) / 5, "found": 0.8, "depth abs_rel": 4 * 0.25 / 5}
     assert found["keypoints"] == pytest.approx(expected)
+    flat = Keypoints(("one", "two"), side=32, depth=False)
+    found = measure(says, images(), PixelLabels({flat: points[:, :, :2]}), INPUT)  # type: ignore[arg-type]
+    assert found["keypoints"] == pytest.approx({"mean": (4 * first + second) / 5, "found": 0.8})
 
 
 def test_scores_without_target_labels_are_negated_losses() -> None:

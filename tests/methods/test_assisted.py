@@ -21,6 +21,8 @@ from isthmus.errors import OptionError, SettingError
 from isthmus.experiments.job import backbone_for
 from isthmus.methods import Method, build_method
 from isthmus.methods.anchored import AnchoredMethod
+from isthmus.methods.terms.adversary import shown_outputs
+from isthmus.methods.terms.feature_adversary import FeatureAdversary
 from isthmus.nn.balance import BATCHES, TaskBalance
 from isthmus.nn.dense import Dense
 
@@ -199,6 +201,47 @@ def test_a_feature_adversary_reverses_the_gradient() -> None:
     assert gradients[0][0].abs().max() > 1e-7
 
 
+@pytest.mark.parametrize(
+    ("depths", "before"),
+    [
+        ("layer-3", ("encoder",)),
+        ("layer-4", ("encoder",)),
+        ("up-1", ("encoder", "decoder")),
+        ("up-3", ("encoder", "decoder", "head")),
+        ("out", ("encoder", "decoder", "head")),
+        ("layer-4/out", ("encoder", "decoder", "head")),
+        ("layer-4/up-3", ("encoder", "decoder", "head")),
+        ("up-3/out", ("encoder", "decoder", "head")),
+    ],
+)
+def test_every_placement_of_the_discriminator_in_table_5(depths: str, before: tuple[str, ...]) -> None:
+    """Each discriminator learns, and so does all that lies before the deepest of them."""
+    method = build(f"mtl_both+feature_adversary:depths={depths},noise=0", pixels_problem(RECIPE))
+    (adversary,) = method.adversaries
+    assert isinstance(adversary, FeatureAdversary)
+    assert list(adversary.discriminators) == depths.split("/")
+    batch = one_batch("mtl_both")
+    dense = method.network.both(batch.source.images, batch.target.images)
+    update = adversary.update(*dense, ("encoder", "decoder", "head"))
+    assert update.groups == (*before, "feature_adversary")
+    groups = method.groups()
+    for part in (*adversary.discriminators.values(), *(groups[name] for name in before)):
+        parameters = list(part.parameters())
+        gradients = torch.autograd.grad(update.objectives[0].loss, parameters, retain_graph=True, allow_unused=True)
+        assert any(gradient is not None and gradient.abs().max() > 0 for gradient in gradients)
+
+
+def test_a_discriminator_of_outputs_sees_unit_normals_and_probabilities() -> None:
+    method = build("mtl_both+feature_adversary:depths=out", pixels_problem(RECIPE))
+    batch = one_batch("mtl_both")
+    dense = method.network(batch.source.images)
+    shown = shown_outputs(method.tasks.every, dense)
+    directions = dense.maps["normals"] / dense.maps["normals"].square().sum(dim=1, keepdim=True).sqrt()
+    exponentials = dense.maps["segmentation"].exp()
+    torch.testing.assert_close(shown[:, :3], directions)
+    torch.testing.assert_close(shown[:, 3:], exponentials / exponentials.sum(dim=1, keepdim=True))
+
+
 def test_weights_bring_losses_to_one_magnitude_and_then_stay() -> None:
     balance = TaskBalance(["main", "anchor"])
     shown = {"main": torch.tensor(2.0), "anchor": torch.tensor(0.5)}
@@ -214,7 +257,8 @@ def test_options_out_of_range_and_unknown_places_are_refused() -> None:
     for name, message in (
         ("headfreeze:converge=1", "Expected `converge` below 1"),
         ("mtl_both:anchor_weight=0", "Expected a positive `anchor_weight`"),
-        ("baseline+feature_adversary:depths=out", "Expected `depths` to be one of"),
+        ("baseline+feature_adversary:depths=outputs", "Expected `depths` to be one of"),
+        ("baseline+feature_adversary:depths=out/out", "Expected each of `depths` once, but got `out/out`"),
         ("baseline+feature_adversary+feature_adversary", "Expected each term once"),
         ("baseline+dfa", "is for methods of the unsupervised setting"),
     ):

@@ -37,7 +37,8 @@ def compare(
     """Train several methods on one problem and print them side by side.
 
     Args:
-        problem: built-in problem (`isthmus problems` lists them); `digits-photo`, which needs no files, by default.
+        problem: built-in problem (`isthmus problems` lists them), or a problem file (`rooms.yaml`); `digits-photo`,
+            which needs no files, by default.
         methods: names of methods (`isthmus methods` lists them), with options after a colon (`dann:hidden=512`); by
             default the baseline of the problem's setting and two more.
         seeds: number of runs of each method.
@@ -67,7 +68,8 @@ def fit(
 
     Args:
         method: name of a method (`isthmus methods` lists them), with options after a colon (`dann:hidden=512`).
-        problem: built-in problem (`isthmus problems` lists them); `digits-photo`, which needs no files, by default.
+        problem: built-in problem (`isthmus problems` lists them), or a problem file (`rooms.yaml`); `digits-photo`,
+            which needs no files, by default.
         seed: of initialisation, shuffles, augmentation and dropout.
         training: what all training commands take.
         folders: images of your own, instead of a built-in problem.
@@ -93,7 +95,8 @@ def evaluate(
 
     Args:
         run: folder of a run or of a model.
-        problem: built-in problem whose exam is taken; by default the one the model was trained on.
+        problem: built-in problem or problem file whose exam is taken; by default the built-in one that the model was
+            trained on.
         exam: folder with a folder of images for each class, instead of a problem.
         data_root: where benchmark data lies; by default `ISTHMUS_DATA`, else ~/.cache/isthmus.
         json: print the result as JSON.

@@ -30,7 +30,7 @@ class Folders:
         exam: folder with a folder of images for each class, held out for measuring on the target.
         domains: instead of these, two or more folders, each with a folder of images for each of its own classes: a
             joint problem, for which a quarter of each class is held out for measuring.
-        image_size: side of the network's input in pixels; by default chosen from the images.
+        image_size: side of the network's input in pixels; by default chosen from the images. Also with a problem file.
         on_bad_image: what to do about an image that cannot be read.
     """
 
@@ -44,6 +44,10 @@ class Folders:
     def given(self) -> bool:
         """Whether the problem is to be made of folders."""
         return self != Folders()
+
+    def beside_a_file(self) -> bool:
+        """Whether they say nothing but how to read the images of a problem file."""
+        return replace(self, image_size=None) == Folders()
 
     def setting(self) -> Setting:
         """The setting of their problem, by the names of the class folders; no image is read."""
@@ -134,14 +138,15 @@ def chosen_problem(
     name: str | None, folders: Folders, training: Training, recipe: Changes[Recipe], methods: Sequence[str]
 ) -> Problem:
     """The problem that the flags describe, with the recipe that they change."""
+    from isthmus.data.benchmarks import is_problem_file, load_problem, setting_of
     from isthmus.experiments.run import check_setting
 
-    if folders.given():
+    if folders.given() and not (name and is_problem_file(name) and folders.beside_a_file()):
         if name is not None:
             raise OptionError(
                 f"Expected a problem's name or flags for images of your own, but got both (`{name}`). "
                 f"`--source`, `--target`, `--exam`, `--domains`, `--image-size` and `--on-bad-image` are for your own "
-                f"images."
+                f"images; of these, a problem file takes `--image-size`."
             )
         setting = folders.setting()
         try:
@@ -150,11 +155,9 @@ def chosen_problem(
             raise SettingError(f"{error} {folders.reason(setting)}") from None
         problem = folders.problem(training.backbone or next(iter(training.backbones), None))
     else:
-        from isthmus.data.benchmarks import load_problem, setting_of
-
         name = name or DEFAULT_PROBLEM
         check_setting(methods, setting_of(name))
-        problem = load_problem(name, training.data_root)
+        problem = load_problem(name, training.data_root, image_size=folders.image_size)
     if training.ten_crop:
         problem = replace(problem, input=_with_ten_crops(problem.input))
     return replace(problem, recipe=recipe.over(problem.recipe))

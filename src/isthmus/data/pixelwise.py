@@ -127,17 +127,18 @@ class Segmentation(PixelTask):
         return (labels != IGNORED).sum()
 
     def check(self, labels: Tensor) -> None:
-        known = labels[labels != IGNORED]
         if labels.ndim != 3 or labels.dtype != torch.long:
             raise DataError(
                 f"Expected labels of `segmentation` as (n, side, side) of int64, but got {tuple(labels.shape)} of "
                 f"{labels.dtype}."
             )
-        if len(known) and not 0 <= int(known.min()) <= int(known.max()) < len(self.classes):
-            raise DataError(
-                f"Expected labels of `segmentation` from 0 to {len(self.classes) - 1}, or {IGNORED} for none, "
-                f"but got values from {int(known.min())} to {int(known.max())}."
-            )
+        for part in labels.split(256):  # a copy of them all may not fit into memory
+            known = part.masked_fill(part == IGNORED, 0)
+            if known.numel() and not 0 <= int(known.min()) <= int(known.max()) < len(self.classes):
+                raise DataError(
+                    f"Expected labels of `segmentation` from 0 to {len(self.classes) - 1}, or {IGNORED} for none, "
+                    f"but got values from {int(known.min())} to {int(known.max())}."
+                )
 
 
 @dataclass(frozen=True)
@@ -163,7 +164,7 @@ class Depth(PixelTask):
 
 @dataclass(frozen=True)
 class Keypoints(PixelTask):
-    """Named points in space: (n, points, 3) of x and y in pixels, and depth.
+    """Named points: (n, points, 3) of x and y in pixels, and depth; or (n, points, 2) without depth.
 
     A network gives a heatmap for each, and their depths as a vector. The loss is that of the heatmaps, over the
     Gaussian's own mean square so that it begins near one, and that of the depths.
@@ -172,13 +173,14 @@ class Keypoints(PixelTask):
         names: of the points.
         side: of the image, in pixels.
         deviation: of the Gaussian around each point, in pixels of the image.
+        depth: whether they are points in space.
     """
 
     names: tuple[str, ...]
     side: int
     deviation: float = 3.0
+    depth: bool = True
     name = "keypoints"
-    metrics = ("mean", "found", "depth abs_rel")
     errors = ("mean", "depth abs_rel")
     unit = "px"
 
@@ -190,21 +192,26 @@ class Keypoints(PixelTask):
         return len(self.names)
 
     @property
+    def metrics(self) -> tuple[str, ...]:  # type: ignore[override]
+        return ("mean", "found", "depth abs_rel") if self.depth else ("mean", "found")
+
+    @property
     def width(self) -> int:  # type: ignore[override]
-        return len(self.names)
+        return len(self.names) if self.depth else 0
 
     @property
     def shape(self) -> tuple[int | None, ...]:
-        return (len(self.names), 3)
+        return (len(self.names), 3 if self.depth else 2)
 
     def loss(self, maps: Tensor, vectors: Tensor | None, labels: Tensor) -> Tensor:
-        assert vectors is not None  # as `width` says
         height, width = maps.shape[2:]
         scale, valid = width / self.side, labels.isfinite().all(dim=2)
-        labels = torch.where(valid[:, :, None], labels, 0).to(vectors.dtype)
+        labels = torch.where(valid[:, :, None], labels, 0)
+        labels = labels.to(torch.promote_types(labels.dtype, maps.dtype))  # half precision would move points by pixels
         stamps = gaussian_heatmaps(labels[:, :, :2] * scale, height, width, self.deviation * scale)
         level = torch.pi * (self.deviation * scale) ** 2 / (height * width)  # the mean square of a stamp
-        return heatmap_loss(maps, stamps, valid) / level + depth_loss(vectors, labels[:, :, 2], valid)
+        places = heatmap_loss(maps, stamps, valid) / level
+        return places if vectors is None else places + depth_loss(vectors, labels[:, :, 2], valid)
 
     def count(self, labels: Tensor) -> Tensor:
         return labels.isfinite().all(dim=2).sum()

@@ -51,7 +51,8 @@ def dense_outputs(
 def predicted(task: PixelTask, dense: Dense, size: tuple[int, int]) -> Tensor:
     """A task's prediction in the form of its labels, at the resolution `size` of the images, on the CPU.
 
-    Unit normals (n, 3, height, width), classes (n, height, width), depths (n, height, width), or points (n, points, 3).
+    Unit normals (n, 3, height, width), classes (n, height, width), depths (n, height, width), or points (n, points, 3),
+    without depth (n, points, 2).
     """
     maps = dense.maps[task.name].float()
     if isinstance(task, SurfaceNormals):
@@ -60,7 +61,8 @@ def predicted(task: PixelTask, dense: Dense, size: tuple[int, int]) -> Tensor:
         return upsampled(maps, size).argmax(dim=1).cpu()
     if isinstance(task, Keypoints):
         places = heatmap_peaks(maps) * (size[1] / maps.shape[3])
-        return torch.cat([places, dense.vectors[task.name].float()[:, :, None]], dim=2).cpu()
+        depths = [dense.vectors[task.name].float()[:, :, None]] if task.depth else []
+        return torch.cat([places, *depths], dim=2).cpu()
     return upsampled(maps, size).squeeze(1).cpu()
 
 
@@ -112,7 +114,7 @@ def meter_for(task: PixelTask) -> Meter:
         return _Normals()
     if isinstance(task, Segmentation):
         return SegmentationScores(len(task.classes))
-    return _Keypoints() if isinstance(task, Keypoints) else _Depth()
+    return _Keypoints(task) if isinstance(task, Keypoints) else _Depth()
 
 
 class _Normals:
@@ -138,15 +140,17 @@ class _Depth:
 
 
 class _Keypoints:
-    """Places in the image, and depths."""
+    """Places in the image, and depths where points have some."""
 
-    def __init__(self) -> None:
-        self.places, self.depths = KeypointErrors(NEAR), DepthErrors()
+    def __init__(self, task: Keypoints) -> None:
+        self.task, self.places, self.depths = task, KeypointErrors(NEAR), DepthErrors()
 
     def add(self, predicted: Tensor, labels: Tensor) -> None:
         valid = labels.isfinite().all(dim=2)
         self.places.add(predicted[:, :, :2], labels[:, :, :2], valid)
-        self.depths.add(predicted[:, :, 2], labels[:, :, 2], valid)
+        if self.task.depth:
+            self.depths.add(predicted[:, :, 2], labels[:, :, 2], valid)
 
     def result(self) -> dict[str, float]:
-        return {**self.places.result(), "depth abs_rel": self.depths.result()["abs_rel"]}
+        depths = {"depth abs_rel": self.depths.result()["abs_rel"]} if self.task.depth else {}
+        return {**self.places.result(), **depths}

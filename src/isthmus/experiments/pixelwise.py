@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from isthmus.data.benchmarks import load_problem
+from isthmus.data.benchmarks import is_problem_file, load_problem
 from isthmus.data.pixelwise import PixelLabels
 from isthmus.data.readers.labelled import unlabelled_images
 from isthmus.errors import DataError, OptionError, RunFolderError
@@ -36,7 +36,8 @@ def evaluate_pixels(folder: Path, problem: str | None = None, *, data_root: Path
 
     Args:
         folder: of the model.
-        problem: built-in problem whose exam is taken; by default the one the model was trained on.
+        problem: built-in problem or problem file whose exam is taken; by default the built-in one that the model was
+            trained on.
         data_root: where benchmark data lies.
 
     Raises:
@@ -45,7 +46,15 @@ def evaluate_pixels(folder: Path, problem: str | None = None, *, data_root: Path
     """
     model = load_dense_model(folder)
     name = problem or str(model.trained_on.get("problem", {}).get("name", ""))
-    exam = load_problem(name, data_root).exam
+    try:
+        exam = load_problem(name, data_root, image_size=model.input.size if is_problem_file(name) else None).exam
+    except OptionError as error:
+        if problem:
+            raise
+        raise OptionError(
+            f"Expected what to measure on, as the model was not trained on a built-in problem (but on `{name}`). "
+            f"Name a problem, or a problem file such as `{name}.yaml`."
+        ) from error
     if exam is None or not isinstance(exam.truth, PixelLabels):
         raise OptionError(f"Problem `{name}` has no exam of pixel-wise tasks. Name one that has, such as `shapes`.")
     known = tuple(task for task in exam.pixels.tasks if task in model.tasks)
@@ -59,7 +68,7 @@ def predict_pixels(folder: Path, images: Sequence[Path], out: Path) -> list[dict
     """Write what a model says of images: numbers as NPY, and a picture of them as PNG, of every task.
 
     Normals are unit vectors (3, height, width), segmentations class numbers, depths (height, width), keypoints (points,
-    3) of x, y and depth; all at the size of the network's input.
+    3) of x, y and depth, or (points, 2) without; all at the size of the network's input.
 
     Args:
         folder: of the model.

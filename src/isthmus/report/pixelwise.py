@@ -158,7 +158,7 @@ def _marked(picture: NDArray[Any], points: NDArray[Any]) -> NDArray[Any]:
     from matplotlib.colors import to_rgb
 
     marked = 0.5 + 0.5 * picture
-    for number, (x, y, _) in enumerate(points):
+    for number, (x, y) in enumerate(points[:, :2]):
         if np.isfinite(x):
             row, column = int(np.clip(y, 0, len(picture) - 1)), int(np.clip(x, 0, picture.shape[1] - 1))
             rows, columns = slice(max(row - 1, 0), row + 2), slice(max(column - 1, 0), column + 2)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from isthmus.data.benchmarks import places
 from isthmus.data.benchmarks.places import data_root as data_root
-from isthmus.errors import OptionError
+from isthmus.errors import DataError, OptionError
 from isthmus.names import unknown
 
 if TYPE_CHECKING:
@@ -59,17 +59,28 @@ def entries() -> tuple[ProblemEntry, ...]:
     return tuple(_ENTRIES.values())
 
 
-def load_problem(name: str, data_root: Path | None = None) -> Problem:
-    """A built-in problem, its data read, and downloaded where it has an official address.
+def load_problem(name: str, data_root: Path | None = None, *, image_size: int | None = None) -> Problem:
+    """A built-in problem, its data read, and downloaded where it has an official address; or that of a problem file.
 
     Args:
-        name: an entry's name, with a variant after a colon where it has variants.
-        data_root: the folder that holds the data; see `data_root`.
+        name: an entry's name, with a variant after a colon where it has variants; or the path of a YAML file, see
+            `isthmus.file_problem`.
+        data_root: the folder that holds the data of built-in problems; see `data_root`.
+        image_size: side of the images of a problem file, in pixels; by default its own.
 
     Raises:
-        OptionError: an unknown name or variant.
-        DataError: data that is missing or corrupt, with what to put where.
+        OptionError: an unknown name or variant, or an image size for a built-in problem.
+        DataError: data that is missing or corrupt, with what to put where, or a mistake in a problem file.
     """
+    if is_problem_file(name):
+        from isthmus.data.readers.problem_file import file_problem
+
+        problem = file_problem(name, image_size=image_size)
+        if problem.name in _ENTRIES:
+            raise DataError(f"`{name}`: expected a name of its own, but `{problem.name}` is built in. Add a `name:`.")
+        return problem
+    if image_size is not None:
+        raise OptionError(f"Expected an image size for images of your own only, but got one for `{name}`.")
     entry, variant = _resolve(name)
     module, _, function = entry.loader.partition(":")
     loader: Callable[..., Problem] = getattr(importlib.import_module(module), function)
@@ -78,14 +89,28 @@ def load_problem(name: str, data_root: Path | None = None) -> Problem:
 
 
 def setting_of(name: str) -> Setting:
-    """The setting of a built-in problem, without reading its data.
+    """The setting of a built-in problem or of a problem file, without reading its data.
 
     Raises:
         OptionError: an unknown name or variant.
+        DataError: a mistake in a problem file.
     """
     from isthmus.data.tasks import Setting
 
+    if is_problem_file(name):
+        from isthmus.data.readers.problem_file import file_setting
+
+        return file_setting(Path(name))
     return Setting(_resolve(name)[0].setting)
+
+
+def is_problem_file(name: str) -> bool:
+    """Whether a problem's name is the path of a problem file.
+
+    >>> is_problem_file("rooms.yaml"), is_problem_file("shapes")
+    (True, False)
+    """
+    return name.lower().endswith((".yaml", ".yml"))
 
 
 def _resolve(name: str) -> tuple[ProblemEntry, str]:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeVar
 
 import torch
 from torch import Tensor
@@ -18,6 +18,7 @@ from isthmus.data.samples import ArraySamples, MappedSamples, Samples
 from isthmus.errors import DataError
 from isthmus.progress import track
 
+T = TypeVar("T")
 OnBadImage = Literal["fail", "skip"]
 MEMORY_BUDGET = 2 * 1024**3
 """Bytes of stored images that are kept in memory by default."""
@@ -80,8 +81,7 @@ def read_images(
             values[index] = image
         return None
 
-    with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
-        errors = list(track(pool.map(decode, range(len(paths))), f"Reading {name}", len(paths)))
+    errors = in_threads(decode, len(paths), f"Reading {name}")
     bad = tuple(error for error in errors if error is not None)
     kept = torch.tensor([index for index, error in enumerate(errors) if error is None], dtype=torch.long)
     if not len(kept):
@@ -94,6 +94,12 @@ def read_images(
         else MappedSamples(len(good), ImageFiles(good, input, banner), names=names)
     )
     return ReadImages(samples, kept, bad)
+
+
+def in_threads(work: Callable[[int], T], count: int, title: str) -> list[T]:
+    """What `work` gives for each number below `count`, in order, by a pool of threads and with a progress bar."""
+    with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
+        return list(track(pool.map(work, range(count)), title, count))
 
 
 def fits_in_memory(images: int, input: ImageInput, budget: int) -> bool:

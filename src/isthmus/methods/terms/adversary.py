@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from typing import ClassVar
 
-from torch import nn
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import normalize
 
 from isthmus.checks import positive, share
+from isthmus.data.pixelwise import PixelTask, Segmentation, SurfaceNormals
 from isthmus.methods.base import Update
 from isthmus.nn.dense import Dense
 
@@ -36,3 +40,19 @@ class Adversary(nn.Module, ABC):
     @abstractmethod
     def update(self, source: Dense, target: Dense, on: tuple[str, ...]) -> Update:
         """What joins a method's update that trains the network's groups `on`."""
+
+
+def shown_outputs(tasks: Sequence[PixelTask], dense: Dense) -> Tensor:
+    """What a discriminator sees of the outputs: (batch, channels of all tasks, height, width).
+
+    Normals are of unit length, and segmentations are probabilities.
+    """
+    maps = []
+    for task in tasks:
+        values = dense.maps[task.name]
+        if isinstance(task, SurfaceNormals):
+            values = normalize(values, dim=1)
+        elif isinstance(task, Segmentation):
+            values = values.softmax(dim=1)
+        maps.append(values)
+    return torch.cat(maps, dim=1)

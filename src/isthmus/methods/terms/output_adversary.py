@@ -4,15 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import torch
-from torch import Tensor
-from torch.nn.functional import normalize
-
 from isthmus.checks import at_least
-from isthmus.data.pixelwise import Segmentation, SurfaceNormals
 from isthmus.functional.adversarial import domain_discrimination, inverted_labels
 from isthmus.methods.base import Update
-from isthmus.methods.terms.adversary import Adversary
+from isthmus.methods.terms.adversary import Adversary, shown_outputs
 from isthmus.nn.dense import Dense
 from isthmus.nn.patch_discriminators import OutputDiscriminator
 
@@ -56,19 +51,8 @@ class OutputAdversary(Adversary):
         self.weight = weight
 
     def update(self, source: Dense, target: Dense, on: tuple[str, ...]) -> Update:
-        logits_s, logits_t = (self.discriminator(self._shown(dense)).flatten() for dense in (source, target))
+        shown = (shown_outputs(self.tasks, dense) for dense in (source, target))
+        logits_s, logits_t = (self.discriminator(outputs).flatten() for outputs in shown)
         domain, fooling = domain_discrimination(logits_s, logits_t), inverted_labels(logits_t)
         own = Update(domain, on=(self.name,), log={"domain": domain})
         return own & Update(self.weight * fooling, on=on, log={"fooling": fooling})
-
-    def _shown(self, dense: Dense) -> Tensor:
-        """(batch, channels of all tasks, height, width)."""
-        maps = []
-        for task in self.tasks:
-            values = dense.maps[task.name]
-            if isinstance(task, SurfaceNormals):
-                values = normalize(values, dim=1)
-            elif isinstance(task, Segmentation):
-                values = values.softmax(dim=1)
-            maps.append(values)
-        return torch.cat(maps, dim=1)
