@@ -25,7 +25,7 @@ from isthmus.engine.meters import Meter, means
 from isthmus.engine.parts import part_of
 from isthmus.engine.trainer import Trainer
 from isthmus.errors import OptionError
-from isthmus.experiments.job import backbone_for
+from isthmus.experiments.networks import backbone_for
 from isthmus.experiments.run import check_startable
 from isthmus.methods import Method, build_method
 

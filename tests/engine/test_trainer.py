@@ -23,7 +23,7 @@ from isthmus.engine.hardware import Hardware
 from isthmus.engine.stepping import Stepper, make_optimizer
 from isthmus.engine.trainer import Trainer
 from isthmus.errors import DivergenceError, OptionError, RunFolderError
-from isthmus.experiments.job import backbone_for
+from isthmus.experiments.networks import backbone_for
 from isthmus.methods import Method, Stage, Update, build_method
 from isthmus.nn.backbones import MLPBackbone, build_backbone
 

@@ -17,7 +17,7 @@ from small_problems import METHODS, problem_for
 from isthmus.data.recipes import Recipe
 from isthmus.engine.hardware import Hardware
 from isthmus.engine.trainer import Trainer
-from isthmus.experiments.job import backbone_for
+from isthmus.experiments.networks import backbone_for
 from isthmus.methods import build_method
 
 RECIPE = Recipe(epochs=1, steps_per_epoch=2, batch_size=8, lr=0.1, momentum=0.0, weight_decay=0.0, schedule="constant")

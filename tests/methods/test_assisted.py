@@ -18,7 +18,7 @@ from isthmus.data.problems import Problem
 from isthmus.data.recipes import Recipe
 from isthmus.engine.trainer import Trainer
 from isthmus.errors import OptionError, SettingError
-from isthmus.experiments.job import backbone_for
+from isthmus.experiments.networks import backbone_for
 from isthmus.methods import Method, build_method
 from isthmus.methods.anchored import AnchoredMethod
 from isthmus.methods.terms.adversary import shown_outputs

@@ -20,7 +20,7 @@ from isthmus.data.recipes import Recipe
 from isthmus.data.tasks import Labels, Setting
 from isthmus.engine.stepping import Stepper
 from isthmus.engine.trainer import Trainer
-from isthmus.experiments.job import backbone_for
+from isthmus.experiments.networks import backbone_for
 from isthmus.methods import Method, Update, build_method
 
 PROGRESS = 0.5

@@ -18,7 +18,7 @@ from isthmus.data.tasks import Classification, Completion, Generation
 from isthmus.engine.stepping import Stepper
 from isthmus.engine.trainer import Trainer
 from isthmus.errors import OptionError, SettingError
-from isthmus.experiments.job import backbone_for
+from isthmus.experiments.networks import backbone_for
 from isthmus.methods import Update, build_method
 from isthmus.methods.joint.hard_sharing import HardSharing
 from isthmus.methods.joint.joint_irls import JointIRLS

@@ -2,52 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
-from isthmus.data.inputs import ImageInput
-from isthmus.data.problems import Domain, Problem
-from isthmus.data.tasks import Setting
-from isthmus.engine.checkpoints import load_checkpoint, save_checkpoint, write_atomically
+from isthmus.data.problems import Problem
+from isthmus.engine.checkpoints import load_checkpoint, save_checkpoint
 from isthmus.engine.hardware import Hardware
 from isthmus.engine.trainer import Trainer
-from isthmus.errors import OptionError
-from isthmus.evaluation.dense_models import DenseModel
-from isthmus.evaluation.dense_views import DenseViews
 from isthmus.evaluation.examination import examine
-from isthmus.evaluation.image_models import ImageModel
-from isthmus.evaluation.image_views import write_image_views
-from isthmus.evaluation.models import Model
-from isthmus.evaluation.views import Views, write_arrays
+from isthmus.experiments.artifacts import Shown, model_of
 from isthmus.experiments.folders import open_folder, read_json, write_json
+from isthmus.experiments.networks import backbone_for
 from isthmus.experiments.record import Record
 from isthmus.experiments.results import conditions, run_result
 from isthmus.methods import Method, build_method
-from isthmus.methods.learners import DomainNetwork
-from isthmus.methods.side_by_side import DomainNetworks
 from isthmus.names import slug
-from isthmus.nn.adversaries import Generator
-from isthmus.nn.autoencoder import AutoEncoder
-from isthmus.nn.backbones import build_backbone
-from isthmus.nn.classifiers import Classifier
-from isthmus.nn.dense import DenseNetwork
-from isthmus.nn.image_networks import build_image_network
-from isthmus.nn.pyramids import Pyramid, build_pyramid
 from isthmus.report.results import RunRecord
 
 if TYPE_CHECKING:
     from lightning.fabric import Fabric
 
-    from isthmus.methods.anchored import AnchoredMethod
-
 CHECKPOINT, RESULT, LAST, SELECTED = "checkpoint.pt", "result.json", "last", "selected"
-VIEWS, DENSE_VIEWS, IMAGE_VIEWS, FINDINGS = "views.npz", "dense_views.npz", "image_views.npz", "findings.npz"
 
 
 @dataclass(frozen=True)
@@ -102,10 +83,7 @@ class Job:
             workers=hardware.workers,
             title=f"{self.method} seed {self.seed}",
         )
-        assisted = self.problem.setting is Setting.ASSISTED
-        views = Views(self.problem) if len(self.problem.measured) == 1 and not assisted else None
-        record = Record()
-        before = views.embed(method) if views else {}
+        record, shown = Record(), Shown(method, self.problem)
         if resume and (self.folder / CHECKPOINT).is_file():
             state = load_checkpoint(self.folder / CHECKPOINT)
             trainer.load_state_dict(state["trainer"])
@@ -129,16 +107,7 @@ class Job:
         trainer.run(after_epoch)
         result = run_result(self.method, self.seed, self.problem, trainer, record, self.select_by, self.place)
         if fabric.is_global_zero:
-            if views:
-                write_atomically(self.folder / VIEWS, lambda part: views.write(part, before, method))
-            if assisted:
-                dense_views, network = DenseViews(self.problem), cast("AnchoredMethod", method).network
-                write_atomically(self.folder / DENSE_VIEWS, lambda part: dense_views.write(part, network))
-            if self.problem.image_task is not None:
-                path, networks = self.folder / IMAGE_VIEWS, method.predictors()
-                write_atomically(path, lambda part: write_image_views(part, networks, self.problem))
-            if findings := method.findings():
-                write_atomically(self.folder / FINDINGS, lambda part: _write_findings(part, findings))
+            shown.write(self.folder, method)
             self._write_models(method, record, config)
             write_json(self.folder / RESULT, result)
         return result
@@ -149,74 +118,16 @@ class Job:
 
     def _write_models(self, method: Method[Any], record: Record, config: dict[str, Any]) -> None:
         """One model a part, in a folder of its domain's name where there are several."""
-        networks = nn.ModuleList(method.predictors())
+        networks = method.predictors()
         several = len(networks) > 1
         names = self.problem.built_on[-len(networks) :]  # of the domains that are measured
         for part in (LAST, SELECTED):
             if part == SELECTED:
-                networks.load_state_dict(record.selected_weights)
+                nn.ModuleList(networks).load_state_dict(record.selected_weights)
             for network, backbone, (domain, _) in zip(networks, names, self.problem.measured):
-                if isinstance(network, DenseNetwork):
-                    self._write_dense_model(network, config, part)
-                    continue
                 about = config | ({"domain": domain.name} if several else {})
                 place = self.folder / part / slug(domain.name) if several else self.folder / part
-                if isinstance(network, (AutoEncoder, Generator)):
-                    self._image_model(network, backbone, domain, about).save(place)
-                    continue
-                task = domain.labels.task if domain.labels else self.problem.task
-                network = cast("Classifier", network)
-                Model(network, backbone, task.classes, self.problem.input, about).save(place)
-
-    def _image_model(
-        self, network: AutoEncoder | Generator, backbone: str, domain: Domain, about: dict[str, Any]
-    ) -> ImageModel:
-        assert domain.task is not None  # as domains have whose networks give images
-        assert isinstance(self.problem.input, ImageInput)
-        return ImageModel(network, backbone, domain.task, self.problem.input, about)
-
-    def _write_dense_model(self, network: DenseNetwork, config: dict[str, Any], part: str) -> None:
-        problem = self.problem
-        assert isinstance(problem.input, ImageInput)  # as problems of pixel-wise tasks have
-        tasks = tuple(task for task in problem.tasks.every if task.name in network.maps)
-        DenseModel(network, problem.backbone, tasks, problem.input, config).save(self.folder / part)
-
-
-def _write_findings(path: Path, findings: Mapping[str, Tensor | Sequence[str]]) -> None:
-    import numpy as np
-
-    arrays = {
-        name: value.cpu().numpy() if isinstance(value, Tensor) else np.array(value) for name, value in findings.items()
-    }
-    write_arrays(path, arrays)
-
-
-def backbone_for(problem: Problem) -> Pyramid | DomainNetworks:
-    """A fresh backbone of the problem's kind, for its inputs, with batch norm and frozen stages as in its recipe.
-
-    Of a problem of pixel-wise tasks, an encoder with four feature maps; where images are completed or generated, all
-    the networks of a domain. Of a problem that names several backbones, that of each domain; a name stands for one.
-    """
-    recipe = problem.recipe
-    if problem.setting is Setting.ASSISTED:
-        if recipe.frozen_stages:
-            raise OptionError(f"Expected `frozen_stages` 0 with pixel-wise tasks, but got {recipe.frozen_stages}.")
-        return build_pyramid(problem.backbone, problem.input.shape, batch_norm=recipe.batch_norm)
-    built = {name: _network_for(problem, name) for name in dict.fromkeys(problem.built_on)}
-    return tuple(built[name] for name in problem.backbones) or built[problem.backbone]
-
-
-def _network_for(problem: Problem, name: str) -> DomainNetwork:
-    """A domain's network, by name."""
-    recipe, shape = problem.recipe, problem.input.shape
-    if problem.image_task is None:
-        return build_backbone(name, shape, batch_norm=recipe.batch_norm, frozen_stages=recipe.frozen_stages)
-    if recipe.frozen_stages or recipe.batch_norm != "separate":
-        raise OptionError(
-            f"Expected `frozen_stages` 0 and `batch_norm` separate where images are completed or generated, but got "
-            f"{recipe.frozen_stages} and {recipe.batch_norm}."
-        )
-    return build_image_network(name, shape)
+                model_of(network, backbone, domain, self.problem, about).save(place)
 
 
 @contextmanager

@@ -19,7 +19,8 @@ from isthmus.engine.hardware import Hardware
 from isthmus.engine.parts import spreads
 from isthmus.errors import OptionError, SettingError
 from isthmus.evaluation.models import Model, load_model
-from isthmus.experiments.job import LAST, Job, backbone_for
+from isthmus.experiments.job import LAST, Job
+from isthmus.experiments.networks import backbone_for
 from isthmus.experiments.results import write_results
 from isthmus.methods.registry import build_method, method_entry
 from isthmus.names import listed, slug

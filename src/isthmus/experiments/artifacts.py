@@ -1,0 +1,92 @@
+"""What a run leaves besides figures: saved models, what the report shows of the networks, and what training found."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+from torch import Tensor
+
+from isthmus.data.inputs import ImageInput
+from isthmus.data.problems import Domain, Problem
+from isthmus.data.tasks import Setting
+from isthmus.engine.checkpoints import write_atomically
+from isthmus.evaluation.dense_models import DenseModel
+from isthmus.evaluation.dense_views import DenseViews
+from isthmus.evaluation.image_models import ImageModel
+from isthmus.evaluation.image_views import write_image_views
+from isthmus.evaluation.models import Model
+from isthmus.evaluation.views import Views, write_arrays
+from isthmus.methods.base import Method, Predictor
+from isthmus.nn.adversaries import Generator
+from isthmus.nn.autoencoder import AutoEncoder
+from isthmus.nn.dense import DenseNetwork
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from isthmus.methods.anchored import AnchoredMethod
+
+VIEWS, DENSE_VIEWS, IMAGE_VIEWS, FINDINGS = "views.npz", "dense_views.npz", "image_views.npz", "findings.npz"
+
+
+def model_of(
+    network: Predictor, backbone: str, domain: Domain, problem: Problem, about: dict[str, Any]
+) -> Model | DenseModel | ImageModel:
+    """A network with all that prediction needs, of the kind that its task asks for.
+
+    Args:
+        network: of a domain that counts.
+        backbone: the name that it was built by.
+        domain: on which it was trained.
+        problem: of that domain.
+        about: what the model's description is to say of its training.
+    """
+    if not isinstance(network, (DenseNetwork, AutoEncoder, Generator)):
+        task = domain.labels.task if domain.labels else problem.task
+        return Model(network, backbone, task.classes, problem.input, about)
+    assert isinstance(problem.input, ImageInput)  # as problems have whose networks give images or labels of pixels
+    if isinstance(network, DenseNetwork):
+        tasks = tuple(task for task in problem.tasks.every if task.name in network.maps)
+        return DenseModel(network, backbone, tasks, problem.input, about)
+    assert domain.task is not None  # as domains have whose networks give images
+    return ImageModel(network, backbone, domain.task, problem.input, about)
+
+
+class Shown:
+    """What the report shows of a method's networks, looked at before training and after it.
+
+    Args:
+        method: before training.
+        problem: whose samples it is looked at on.
+    """
+
+    def __init__(self, method: Method[Any], problem: Problem) -> None:
+        self.problem = problem
+        classes = problem.setting is not Setting.ASSISTED and len(problem.measured) == 1
+        self.views = Views(problem) if classes else None
+        self.before: dict[str, np.ndarray] = self.views.embed(method) if self.views else {}
+
+    def write(self, folder: Path, method: Method[Any]) -> None:
+        """Write the arrays that the report draws, and what training found, into the run's folder."""
+        problem = self.problem
+        if views := self.views:
+            write_atomically(folder / VIEWS, lambda part: views.write(part, self.before, method))
+        if problem.setting is Setting.ASSISTED:
+            network = cast("AnchoredMethod", method).network
+            write_atomically(folder / DENSE_VIEWS, lambda part: DenseViews(problem).write(part, network))
+        if problem.image_task is not None:
+            networks = method.predictors()
+            write_atomically(folder / IMAGE_VIEWS, lambda part: write_image_views(part, networks, problem))
+        if findings := method.findings():
+            write_atomically(folder / FINDINGS, lambda part: _write_findings(part, findings))
+
+
+def _write_findings(path: Path, findings: Mapping[str, Tensor | Sequence[str]]) -> None:
+    import numpy as np
+
+    arrays = {
+        name: value.cpu().numpy() if isinstance(value, Tensor) else np.array(value) for name, value in findings.items()
+    }
+    write_arrays(path, arrays)
