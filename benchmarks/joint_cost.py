@@ -73,7 +73,7 @@ def parts(domains: int) -> dict[str, float]:
 
 def main() -> None:
     torch.set_num_threads(1)
-    print("processor time in ms a domain of an epoch; all consistency work as a share of the tasks, in turn and together")
+    print("processor time in ms a domain of an epoch; all but the tasks as a share of them, in turn and together")
     for domains in SIZES:
         times = parts(domains)
         if domains == SIZES[0]:
