@@ -71,7 +71,7 @@ def test_every_problem_without_data_says_what_to_do(name: str, tmp_path: Path, m
         assert problem.name == name
         assert problem.setting is setting_of(name)
         return
-    with pytest.raises(DataError, match=r"put it at `|lay it out as `"):
+    with pytest.raises(DataError, match=r"put it at `|lay it out as "):
         load_problem(name, tmp_path)
 
 

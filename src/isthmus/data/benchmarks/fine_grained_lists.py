@@ -46,7 +46,7 @@ class PhotographSet(NamedTuple):
         """
         folder = first_existing(data_root, self.folders)
         if folder is None:
-            raise put_there(f"the data set `{self.name}`", data_root / self.folders[0], self.layout, self.source)
+            raise put_there(f"the data set `{self.name}`", data_root / self.folders[0], f"`{self.layout}`", self.source)
         try:
             found = list(self.read(folder))
         except (OSError, KeyError, IndexError, ValueError) as error:
