@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,10 @@ from isthmus.data.inputs import ImageInput
 from isthmus.errors import ModelFileError, OptionError
 from isthmus.evaluation.completion import completion_errors, holes
 from isthmus.experiments.evaluation import open_model
+from isthmus.experiments.job import backbone_for
 from isthmus.functional.holes import with_hole
+from isthmus.methods import build_method
+from isthmus.methods.joint.joint_irls import JointIRLS
 from isthmus.report.images import read_image_views
 from isthmus.report.pixelwise import metric_names, metric_rows
 from isthmus.report.results import read_history
@@ -113,3 +117,21 @@ def test_damaged_descriptions_are_refused(comparison: isthmus.Comparison, tmp_pa
 def test_scores_of_classes_are_unknown_here() -> None:
     with pytest.raises(OptionError, match="Unknown score `entropy`"):
         isthmus.fit("isolated", IMAGE_PROBLEMS["autoencoder"](), select_by="entropy")
+
+
+def test_domains_may_have_networks_of_their_own(tmp_path: Path) -> None:
+    names = ("dcgan:width=2,latent=3", "dcgan:width=2,latent=3", "dcgan:width=2,latent=5")
+    problem = replace(IMAGE_PROBLEMS["dcgan"](replace(RECIPE, epochs=2, evaluations=1)), backbones=names)
+    method = build_method("joint_irls", backbone_for(problem), *problem.outputs)
+    assert isinstance(method, JointIRLS)
+    alike = build_method("joint_irls", backbone_for(IMAGE_PROBLEMS["dcgan"]()), *problem.outputs)
+    assert isinstance(alike, JointIRLS)
+    assert alike.layers.names == ("generator.0", *method.layers.names)  # the layer that takes the noise
+    parameters = [dict(method.matched_network(place).named_parameters()) for place in (0, 2)]
+    assert all(torch.equal(*(own[f"{name}.weight"] for own in parameters)) for name in method.layers.names)
+    run = isthmus.fit("joint_irls", problem, out=tmp_path / "out")
+    for domain, name, latent in zip(DOMAINS, names, (3, 3, 5)):
+        model = isthmus.load_images(run.folder / "last" / domain)
+        assert model.backbone == name
+        assert model.network.latent == latent
+        assert model.generate(2).shape == (2, 1, 16, 16)
