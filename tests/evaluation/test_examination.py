@@ -48,7 +48,8 @@ def test_every_domain_is_measured_by_its_own_network() -> None:
 def test_classes_that_are_never_predicted_have_their_domains_name() -> None:
     problem = joint_problem()
     method = build_method("isolated", build_backbone("digits", problem.input.shape), *problem.outputs)
-    method.head, method.head_1, method.head_2 = Constant(1, 0, 0), Constant(0, 1), Constant(0, 0, 1)
+    for place, head in enumerate((Constant(1, 0, 0), Constant(0, 1), Constant(0, 0, 1))):
+        method.learner(place).head = head
     assert examine(method, problem).unpredicted == [
         "middle of plain",
         "bottom of plain",
