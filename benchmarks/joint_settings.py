@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -37,14 +38,18 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("problem", choices=PROBLEMS)
     parser.add_argument("--methods", nargs="+", default=["isolated", "share_all", "l2_reg", "joint_irls"])
+    parser.add_argument("--epochs", type=int, help="instead of the problem's own number")
     parser.add_argument("--seeds", type=int, default=1)
     parser.add_argument("--data-root", type=Path)
     options = parser.parse_args()
 
     problem = PROBLEMS[options.problem](data_root(options.data_root), measured_on="validation")
+    recipe = replace(problem.recipe, epochs=options.epochs or problem.recipe.epochs)
     console = Console()
     with tempfile.TemporaryDirectory() as folder:
-        comparison = isthmus.compare(options.methods, problem, seeds=options.seeds, out=Path(folder, "out"))
+        comparison = isthmus.compare(
+            options.methods, problem, recipe=recipe, seeds=options.seeds, out=Path(folder, "out")
+        )
         console.print(summary_table(comparison.results))
         for run in comparison.results["runs"]:
             weightings = read_findings(comparison.folder / run["folder"]).get("weightings", np.zeros(0))
