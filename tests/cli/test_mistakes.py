@@ -212,7 +212,7 @@ def test_an_interrupt_is_no_failure(isthmus_command: Command, folders: Path, mon
 @pytest.mark.parametrize("arguments", [("compare", "--source", "nowhere", "--target", "nowhere"), ("fit", "dannn")])
 def test_a_real_process_says_the_same(tmp_path: Path, arguments: tuple[str, ...]) -> None:
     done = subprocess.run(
-        [sys.executable, "-c", "import sys; from isthmus.cli import main; sys.exit(main())", *arguments],
+        [sys.executable, "-m", "isthmus", *arguments],
         cwd=tmp_path,
         env={**os.environ, "OMP_NUM_THREADS": "1"},
         capture_output=True,

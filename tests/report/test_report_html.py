@@ -12,7 +12,7 @@ from isthmus.errors import RunFolderError
 from isthmus.report.html import findings, write_report
 from isthmus.report.results import Results
 
-VOID = {"meta", "img", "br"}
+VOID = {"meta", "img", "br", "wbr"}
 
 
 class Page(HTMLParser):

@@ -57,6 +57,15 @@ def test_where_lower_is_better() -> None:
     assert verdict(results).startswith("dann beats source_only by 30.0 points")
 
 
+def test_a_bound_does_not_win() -> None:
+    results = compared(baseline=(0.60, 0.62), headfreeze=(0.80, 0.82), oracle=(0.90, 0.92))
+    results["problem"]["setting"] = "assisted"
+    assert verdict(results).startswith("headfreeze beats baseline by 20.0 points")
+    results = compared(oracle=(0.90, 0.92))
+    results["problem"]["setting"] = "assisted"
+    assert verdict(results).startswith("oracle reaches 91.0 ± 1.0 % accuracy")
+
+
 def test_without_exam() -> None:
     runs = [run_record("a", 0, None, label_free=1.0), run_record("b", 0, None, label_free=2.0)]
     text = verdict(make_results(runs, exam=False))

@@ -14,6 +14,7 @@ from isthmus.report.categories import cost_plot, nearest
 from isthmus.report.embeddings import SOURCE, TARGET, class_colour, embedding_plot
 from isthmus.report.figures import learning_curves, loss_curves, method_styles, score_plot
 from isthmus.report.images import image_grid, read_image_views
+from isthmus.report.names import pieces
 from isthmus.report.pixelwise import (
     feature_plot,
     heading,
@@ -138,6 +139,7 @@ def predictions(views: Views, classes: list[str]) -> list[Prediction]:
 
 def _render(folder: Path, results: Results) -> str:
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
+    from markupsafe import Markup
 
     problem, groups = results["problem"], by_method(results["runs"])
     styles = method_styles(groups, baseline_of(results))
@@ -159,6 +161,7 @@ def _render(folder: Path, results: Results) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.filters["breakable"] = lambda name: Markup("<wbr>").join(pieces(name))
     return environment.get_template("report.html.jinja").render(
         results=results,
         problem=problem,

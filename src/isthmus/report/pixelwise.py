@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from isthmus.report.embeddings import SOURCE, TARGET
 from isthmus.report.figures import COLOURS, INK, WIDTH, svg
+from isthmus.report.names import folded
 from isthmus.report.results import Results, RunRecord, Statistic, by_method, read_arrays, statistic
 from isthmus.report.tables import own_heads
 from isthmus.report.units import told
@@ -20,6 +21,10 @@ AVERAGE = "average"
 """What the mean over domains goes by."""
 ERRORS = ("rmse", "mean", "median", "abs_rel", "dB")
 """Metrics that are no shares."""
+PANEL = 2.1
+"""Inches of a row of panels."""
+CHARACTER = 0.085
+"""Inches of a character in the titles of panels, roughly."""
 
 
 def metric_names(results: Results) -> list[str]:
@@ -101,7 +106,7 @@ def prediction_grid(views: dict[str, dict[str, NDArray[Any]]], task: str) -> str
     figure = Figure(figsize=(side * len(columns), side * len(pictures) + 0.4), layout="constrained")
     axes = figure.subplots(len(pictures), len(columns), squeeze=False)
     for place, (title, images) in enumerate(columns.items()):
-        axes[0, place].set_title(_folded(title), fontsize=9, color=INK)
+        axes[0, place].set_title(_title(title, side), fontsize=9, color=INK)
         for row, image in enumerate(images):
             axes[row, place].imshow(image, interpolation="nearest")
             axes[row, place].set_axis_off()
@@ -113,10 +118,10 @@ def feature_plot(views: dict[str, dict[str, NDArray[Any]]]) -> str:
     from matplotlib.figure import Figure
 
     depths = [name.split("_")[1] for name in next(iter(views.values())) if name.endswith("_source")]
-    figure = Figure(figsize=(WIDTH, 0.3 + 2.1 * len(views)), layout="constrained")
+    figure = Figure(figsize=(WIDTH, 0.3 + PANEL * len(views)), layout="constrained")
     axes = figure.subplots(len(views), len(depths), squeeze=False)
     for row, (method, arrays) in enumerate(views.items()):
-        axes[row, 0].set_ylabel(_folded(method), fontsize=9, color=INK)
+        axes[row, 0].set_ylabel(_title(method, PANEL), fontsize=9, color=INK)
         for column, depth in enumerate(depths):
             panel = axes[row, column]
             for domain, colour, marker in (("source", SOURCE, "o"), ("target", TARGET, "^")):
@@ -166,5 +171,5 @@ def _marked(picture: NDArray[Any], points: NDArray[Any]) -> NDArray[Any]:
     return marked
 
 
-def _folded(name: str) -> str:
-    return name.replace("$", r"\$").replace("+", "\n+").replace(":", "\n:")
+def _title(name: str, inches: float) -> str:
+    return folded(name, int(inches / CHARACTER)).replace("$", r"\$")

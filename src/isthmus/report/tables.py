@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import statistics
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -19,6 +20,8 @@ BASELINES = {
     "assisted": "baseline",
 }
 """What every method of a setting must beat."""
+BOUNDS = ("oracle",)
+"""Methods that train on what is measured: no method's result, but a bound on them."""
 ORACLE_HEADING = "oracle (uses exam labels)"
 
 
@@ -51,6 +54,15 @@ class ScoreRow:
 def baseline_of(results: Results) -> str:
     """The name of what every method of the results' setting must beat."""
     return BASELINES[results["problem"]["setting"]]
+
+
+def is_bound(method: str) -> bool:
+    """Whether a method, with any options and terms, is there to be compared with and not to win.
+
+    >>> is_bound("oracle:anchor_weight=1"), is_bound("headfreeze")
+    (True, False)
+    """
+    return re.split("[:+]", method)[0] in BOUNDS
 
 
 LABEL_WIDTH = 24

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from isthmus.report.results import Results, SummaryRow
-from isthmus.report.tables import baseline_of, ranking_score, score_rows
+from isthmus.report.tables import baseline_of, is_bound, ranking_score, score_rows
 from isthmus.report.units import difference, factor, told, unit
 
 
@@ -14,7 +14,8 @@ def verdict(results: Results) -> str:
     if results["problem"]["exam"] is None:
         return _without_exam(results)
     sign = 1 if results["runs"][0]["higher_is_better"] else -1
-    ranked = sorted(results["summary"], key=lambda row: -sign * (row["last"]["mean"] or 0.0))
+    rows = [row for row in results["summary"] if not is_bound(row["method"])] or results["summary"]
+    ranked = sorted(rows, key=lambda row: -sign * (row["last"]["mean"] or 0.0))
     baseline = next((row for row in ranked if row["method"] == baseline_of(results)), None)
     if len(ranked) == 1:
         return _alone(results, ranked[0])
