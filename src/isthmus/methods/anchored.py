@@ -83,7 +83,8 @@ class AnchoredMethod(Method[AssistedBatch]):
         self.adversaries.append(adversary)
 
     def learning_rates(self, lr: float, backbone_factor: float) -> dict[str, float]:
-        rates = dict.fromkeys(self.groups(), lr) | {adversary.name: adversary.lr for adversary in self.adversaries}
+        rates = dict.fromkeys(self.groups(), lr)
+        rates |= {adversary.name: adversary.lr_factor * lr for adversary in self.adversaries}
         if self.network.encoder.pretrained:
             rates["encoder"] = backbone_factor * lr
         return rates

@@ -23,19 +23,19 @@ class Adversary(nn.Module, ABC):
 
     Attributes:
         name: of the term and of its group.
-        lr: of the discriminator; the recipe's schedule applies.
+        lr_factor: learning rate of the discriminator over the recipe's.
         begun: whether the run has come so far.
     """
 
     name: ClassVar[str]
     begun: bool = False
 
-    def __init__(self, *, start: float, lr: float) -> None:
+    def __init__(self, *, start: float, lr_factor: float) -> None:
         super().__init__()
-        positive(lr=lr)
+        positive(lr_factor=lr_factor)
         share(start=start)
         self.start = start
-        self.lr = lr
+        self.lr_factor = lr_factor
 
     @abstractmethod
     def update(self, source: Dense, target: Dense, on: tuple[str, ...]) -> Update:

@@ -39,7 +39,7 @@ class FeatureAdversary(Adversary):
         start: share of the run after which it begins.
         hidden: channels of a discriminator's hidden layer.
         noise: deviation of the noise that is added to what a discriminator's layers see.
-        lr: of the discriminators.
+        lr_factor: learning rate of the discriminators over the recipe's.
     """
 
     name = "feature_adversary"
@@ -53,9 +53,9 @@ class FeatureAdversary(Adversary):
         start: float = 0.5,
         hidden: int = 64,
         noise: float = 0.1,
-        lr: float = 1e-4,
+        lr_factor: float = 1.0,
     ) -> None:
-        super().__init__(start=start, lr=lr)
+        super().__init__(start=start, lr_factor=lr_factor)
         at_least(0, weight=weight)
         self.depths = depths.split("/")
         for depth in self.depths:

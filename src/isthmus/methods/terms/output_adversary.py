@@ -28,7 +28,7 @@ class OutputAdversary(Adversary):
         start: share of the run after which it begins.
         width: channels of the discriminator's first layer.
         noise: deviation of the noise that is added to what its layers see.
-        lr: of the discriminator.
+        lr_factor: learning rate of the discriminator over the recipe's.
     """
 
     name = "output_adversary"
@@ -41,9 +41,9 @@ class OutputAdversary(Adversary):
         start: float = 0.5,
         width: int = 64,
         noise: float = 0.1,
-        lr: float = 1e-4,
+        lr_factor: float = 1.0,
     ) -> None:
-        super().__init__(start=start, lr=lr)
+        super().__init__(start=start, lr_factor=lr_factor)
         at_least(0, weight=weight)
         self.tasks = method.tasks.every
         channels = sum(task.channels for task in self.tasks)
