@@ -38,11 +38,11 @@ def test_every_domain_is_measured_by_its_own_network() -> None:
         logits = infer(predictor, exam.samples, problem.input).result
         expected[exam.name] = float(accuracy_score(exam.labels.values, logits.argmax(dim=1)))
         scores.append(infer(predictor, domain.samples, problem.input).result)
-    assert list(found.accuracy) == ["average", "plain", "upright", "inverted"]
-    assert found.accuracy == pytest.approx({"average": sum(expected.values()) / 3, **expected})
+    assert list(found.metrics) == ["average", "plain", "upright", "inverted"]
+    assert found.metrics == pytest.approx({"average": sum(expected.values()) / 3, **expected})
     for name, score in SCORES.items():
         assert found.scores[name] == pytest.approx(sum(float(score.compute(logits)) for logits in scores) / 3)
-    assert examine(method, replace(problem, exams=())).accuracy == {}
+    assert examine(method, replace(problem, exams=())).metrics == {}
 
 
 def test_classes_that_are_never_predicted_have_their_domains_name() -> None:

@@ -89,8 +89,8 @@ def test_an_examination_measures_the_exam_and_the_training_samples() -> None:
     found = examine(Fixed(), problem)
     logits = problem.input.evaluate(problem.exam.samples.values)[:, :2]
     right = (logits[:, 1] > logits[:, 0]).long() == problem.exam.labels.values
-    assert found.accuracy["plain"] == pytest.approx(right.double().mean().item())
-    assert found.accuracy["negative"] == pytest.approx(1 - found.accuracy["plain"])
+    assert found.metrics["plain"] == pytest.approx(right.double().mean().item())
+    assert found.metrics["negative"] == pytest.approx(1 - found.metrics["plain"])
     probabilities = logits.softmax(dim=1)
     entropy = -(probabilities * probabilities.log()).sum(dim=1).mean().item()
     assert found.scores["entropy"] == pytest.approx(-entropy, abs=1e-5)
@@ -109,5 +109,5 @@ def test_unpredicted_classes_are_named() -> None:
 
 def test_an_examination_without_an_exam_has_scores_only() -> None:
     found = examine(Fixed(), replace(vectors_problem(), exams=()))
-    assert found.accuracy == {}
+    assert found.metrics == {}
     assert set(found.scores) == {"information_maximisation", "entropy"}

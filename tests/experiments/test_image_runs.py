@@ -44,7 +44,7 @@ def test_results_hold_both_metrics_of_every_domain(comparison: isthmus.Compariso
         assert (run["higher_is_better"], run["unit"], run["selected_by"]) == (False, "", "on_training")
         history = read_history(comparison.folder / run["folder"])
         for head, scores in run["heads"].items():
-            course = [row["accuracy"][head] for row in history]
+            course = [row["metrics"][head] for row in history]
             assert scores["last"] == course[-1]
             assert scores["oracle"] == (max if head.endswith(besides) else min)(course)
         own = [run["heads"][name]["last"] for name in DOMAINS]

@@ -14,7 +14,7 @@ def epoch(number: int, accuracy: float | None) -> EpochRow:
     return {
         "epoch": number,
         "losses": {"task": 1.0 / number, "cost_$": -1.0},
-        "accuracy": {} if accuracy is None else {"target": accuracy},
+        "metrics": {} if accuracy is None else {"target": accuracy},
         "scores": {},
     }
 

@@ -61,7 +61,7 @@ def test_other_findings_are_none() -> None:
 @pytest.mark.parametrize("sizes", [{}, {"blocks": 1, "domains": 2}, {"blocks": 30, "weightings": 40}])
 def test_figures(sizes: dict[str, int]) -> None:
     found = sharing(**sizes)
-    row: Any = {"epoch": 3, "losses": {}, "accuracy": {"average": 0.5}, "scores": {}}
+    row: Any = {"epoch": 3, "losses": {}, "metrics": {"average": 0.5}, "scores": {}}
     for text in (network_plot(found), weights_plot(found), course_plot(found, [row], "accuracy")):
         assert text.startswith("<svg")
         assert text.rstrip().endswith("</svg>")

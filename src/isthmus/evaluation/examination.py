@@ -31,19 +31,19 @@ class Examination:
     """What was measured at one moment of training.
 
     Attributes:
-        accuracy: in [0, 1], of each classifier on the exam, or of a joint problem the average and that of each domain;
-            or other metrics of the problem's tasks; the first is the result; empty without an exam.
+        metrics: accuracy in [0, 1] of each classifier on the exam, or of a joint problem the average and that of each
+            domain; or those of the problem's tasks; the first is the result; empty without an exam.
         scores: label-free scores of the first classifier on the target's training samples, or means over domains.
         unpredicted: the classes that are given to no training sample of the domain.
     """
 
-    accuracy: dict[str, float]
+    metrics: dict[str, float]
     scores: dict[str, float]
     unpredicted: list[str]
 
 
 def examine(networks: Measured, problem: Problem, *, precision: Precision = nullcontext) -> Examination:
-    """Measure on the domains that count; the exams' labels go into `accuracy` and nowhere else.
+    """Measure on the domains that count; the exams' labels go into `metrics` and nowhere else.
 
     Args:
         networks: of a joint problem as many as it has domains, else one.
@@ -64,7 +64,7 @@ def examine(networks: Measured, problem: Problem, *, precision: Precision = null
         for network, (domain, exam) in zip(networks.predictors(), problem.measured)
         if not isinstance(network, (DenseNetwork, AutoEncoder, Generator))
     }
-    accuracies = {name: value for name, part in parts.items() for value in part.accuracy.values()}
+    accuracies = {name: value for name, part in parts.items() for value in part.metrics.values()}
     return Examination(
         {AVERAGE: fmean(accuracies.values()), **accuracies} if accuracies else {},
         {score: fmean(part.scores[score] for part in parts.values()) for score in SCORES},

@@ -21,7 +21,7 @@ class Record:
     """The epochs of one run.
 
     Attributes:
-        rows: one an epoch: `epoch`, `losses`, and, where it was examined, `accuracy` of each classifier and `scores`.
+        rows: one an epoch: `epoch`, `losses`, and, where it was examined, `metrics` and `scores`.
         unpredicted: classes given to no training sample of the domain that counts, at the last examination.
         selected_epoch: the examined epoch with the best label-free score.
         selected_weights: of all predictors, at that epoch.
@@ -34,9 +34,9 @@ class Record:
 
     def add(self, epoch: int, losses: dict[str, float], examination: Examination | None) -> None:
         """Remember an epoch; `examination` is None where none was held."""
-        row: EpochRow = {"epoch": epoch, "losses": losses, "accuracy": {}, "scores": {}}
+        row: EpochRow = {"epoch": epoch, "losses": losses, "metrics": {}, "scores": {}}
         if examination is not None:
-            row["accuracy"], row["scores"] = examination.accuracy, examination.scores
+            row["metrics"], row["scores"] = examination.metrics, examination.scores
             self.unpredicted = examination.unpredicted
         self.rows.append(row)
 
@@ -56,8 +56,8 @@ class Record:
         Args:
             higher_is_better: of each metric that is not an accuracy.
         """
-        examined = [row["accuracy"] for row in self.rows if row["accuracy"]]
-        selected = [row["accuracy"] for row in self.rows if row["epoch"] == self.selected_epoch]
+        examined = [row["metrics"] for row in self.rows if row["metrics"]]
+        selected = [row["metrics"] for row in self.rows if row["epoch"] == self.selected_epoch]
         return {
             head: {
                 "last": examined[-1][head],
@@ -68,9 +68,9 @@ class Record:
         }
 
     def flat_row(self, position: int) -> dict[str, float]:
-        """One row with names such as `loss/task`, `accuracy/target`, `score/entropy`."""
+        """One row with names such as `loss/task`, `metric/target`, `score/entropy`."""
         row = self.rows[position]
-        groups = {"loss": row["losses"], "accuracy": row["accuracy"], "score": row["scores"]}
+        groups = {"loss": row["losses"], "metric": row["metrics"], "score": row["scores"]}
         named = {f"{kind}/{name}": value for kind, values in groups.items() for name, value in values.items()}
         return {"epoch": row["epoch"], **named}
 

@@ -78,12 +78,12 @@ def learning_curves(
     """The exam's metric and each label-free score by epoch: mean and standard error over seeds; None without any."""
 
     def on_exam(row: EpochRow) -> float | None:
-        value = next(iter(row["accuracy"].values()), None)
+        value = next(iter(row["metrics"].values()), None)
         return None if value is None else times * value
 
     rows = [row for seeds in histories.values() for history in seeds for row in history]
     panels: dict[str, Callable[[EpochRow], float | None]] = {}
-    if any(row["accuracy"] for row in rows):
+    if any(row["metrics"] for row in rows):
         panels[f"{metric} on the exam" + (f", {unit}" if unit else "")] = on_exam
     for name in dict.fromkeys(name for row in rows for name in row["scores"]):
         panels[f"{_spaced(name)} (label-free)"] = lambda row, name=name: row["scores"].get(name)  # type: ignore[misc]

@@ -120,11 +120,11 @@ class Results(TypedDict):
 
 
 class EpochRow(TypedDict):
-    """An epoch of a run: mean losses, accuracy on the exam by head, label-free scores (higher is better)."""
+    """An epoch of a run: mean losses, metrics on the exam by head or name, label-free scores (higher is better)."""
 
     epoch: int
     losses: dict[str, float]
-    accuracy: dict[str, float]
+    metrics: dict[str, float]
     scores: dict[str, float]
 
 

@@ -147,7 +147,7 @@ def course_plot(
 
     figure = Figure(figsize=(WIDTH, 4.4), layout="constrained")
     above, below = figure.subplots(2, 1, sharex=True)
-    scores = [(row["epoch"], times * next(iter(row["accuracy"].values()))) for row in history if row["accuracy"]]
+    scores = [(row["epoch"], times * next(iter(row["metrics"].values()))) for row in history if row["metrics"]]
     above.plot(*zip(*scores) if scores else ([], []), color=COLOURS[0], linewidth=1.8)
     above.set_ylabel(f"{metric}, {unit}" if unit else metric, color=INK)
     below.plot(range(len(sharing.consistency)), sharing.consistency, color=COLOURS[1], linewidth=1.8)
