@@ -73,7 +73,7 @@ def test_points_without_depth_lose_what_their_heatmaps_do() -> None:
     maps, _, labels = maps_and_labels(POINTS)
     labels[0, 1] = torch.nan
     assert (FLAT.shape, FLAT.width, FLAT.metrics) == ((2, 2), 0, ("mean", "found"))
-    assert POINTS.metrics == ("mean", "found", "depth abs_rel")
+    assert POINTS.metrics == ("mean", "found", "depth mean")
     depths = labels[:, :, 2].nan_to_num()
     torch.testing.assert_close(FLAT.loss(maps, None, labels[:, :, :2]), POINTS.loss(maps, depths, labels))
 
@@ -89,6 +89,8 @@ def test_labels_of_another_form_are_refused() -> None:
     for task, labels, message in (
         (SurfaceNormals(), torch.zeros(2, 4, 4), r"`normals` as \(n, 3, side, side\) of floating point"),
         (Depth(), torch.zeros(2, 4, 4, dtype=torch.long), r"`depth` as \(n, side, side\) of floating point"),
+        (SurfaceNormals(), torch.zeros(2, 3, 4, 4), "NaN where there are none, but got vectors of zero"),
+        (Depth(), torch.zeros(2, 4, 4), "`depth` above 0, or NaN"),
         (POINTS, torch.zeros(2, 3, 3), r"`keypoints` as \(n, 2, 3\)"),
         (Segmentation(("a", "b")), torch.zeros(2, 4, 4), "of int64"),
         (Segmentation(("a", "b")), torch.full((2, 4, 4), 2), "from 0 to 1, or 255 for none, but got values"),
@@ -96,9 +98,9 @@ def test_labels_of_another_form_are_refused() -> None:
         with pytest.raises(DataError, match=message):
             PixelLabels({task: labels})
     with pytest.raises(DataError, match="for the same samples"):
-        PixelLabels({Depth(): torch.zeros(2, 4, 4), SurfaceNormals(): torch.zeros(3, 3, 4, 4)})
+        PixelLabels({Depth(): torch.ones(2, 4, 4), SurfaceNormals(): torch.ones(3, 3, 4, 4)})
     with pytest.raises(DataError, match="expected one label a sample, but got 2 for 3"):
-        Domain("short", ArraySamples(torch.zeros(3, 4)), pixels=PixelLabels({Depth(): torch.zeros(2, 4, 4)}))
+        Domain("short", ArraySamples(torch.zeros(3, 4)), pixels=PixelLabels({Depth(): torch.ones(2, 4, 4)}))
 
 
 @pytest.mark.parametrize("moving", [{"flip": True}, {"size": 60}])

@@ -91,7 +91,7 @@ def test_metrics_are_those_of_the_known_angles_classes_depths_and_points() -> No
     assert found["segmentation"] == pytest.approx({"miou": 0.25, "accuracy": 0.5})
     assert found["depth"] == pytest.approx({"abs_rel": 0.5, "rmse": 1.0, "δ<1.25": 0.0})
     first, second = math.sqrt(2), math.hypot(7, 1)
-    expected = {"mean": (4 * first + second) / 5, "found": 0.8, "depth abs_rel": 4 * 0.25 / 5}
+    expected = {"mean": (4 * first + second) / 5, "found": 0.8, "depth mean": 4 * 1.0 / 5}
     assert found["keypoints"] == pytest.approx(expected)
     flat = Keypoints(("one", "two"), side=32, depth=False)
     found = measure(says, images(), PixelLabels({flat: points[:, :, :2]}), INPUT)  # type: ignore[arg-type]

@@ -18,9 +18,8 @@ from isthmus.evaluation.pixelwise import (
     NormalErrors,
     SegmentationScores,
     angles_between,
-    upsampled_normals,
 )
-from isthmus.functional.pixelwise import IGNORED
+from isthmus.functional.pixelwise import IGNORED, upsampled_normals
 
 
 def random(*shape: int, seed: int = 0) -> Tensor:

@@ -13,16 +13,18 @@ from torch import Tensor
 
 from isthmus.data.batches import Anchored, Layout
 from isthmus.data.loaders import batches
-from isthmus.data.pixelwise import AnchoredTasks, Depth, PixelLabels, SurfaceNormals
-from isthmus.data.problems import Problem
+from isthmus.data.pixelwise import AnchoredTasks, Depth, Keypoints, PixelLabels, SurfaceNormals
+from isthmus.data.problems import Exam, Problem
 from isthmus.data.recipes import Recipe
 from isthmus.engine.trainer import Trainer
-from isthmus.errors import OptionError, SettingError
+from isthmus.errors import DataError, OptionError, SettingError
 from isthmus.experiments.networks import backbone_for
+from isthmus.experiments.run import check_startable
 from isthmus.methods import Method, build_method
-from isthmus.methods.anchored import AnchoredMethod
+from isthmus.methods.anchored import EVERY, AnchoredMethod
 from isthmus.methods.terms.adversary import shown_outputs
 from isthmus.methods.terms.feature_adversary import FeatureAdversary
+from isthmus.methods.terms.output_adversary import OutputAdversary
 from isthmus.nn.balance import BATCHES, TaskBalance
 from isthmus.nn.dense import Dense
 
@@ -166,7 +168,7 @@ def test_several_main_tasks_need_no_new_code() -> None:
     assert problem.source.pixels is not None
     depth = 2 + torch.rand(24, 64, 64, generator=torch.Generator().manual_seed(0))
     both = replace(problem.source, pixels=PixelLabels({Depth(): depth, **problem.source.pixels.values}))
-    problem = replace(problem, domains=(both, problem.target))
+    problem = replace(problem, domains=(both, problem.target), exams=(), oracle=None)
     assert [task.name for task in problem.tasks.main] == ["depth", "normals"]
     method = build("headfreeze", problem)
     trained(method, problem)
@@ -184,21 +186,45 @@ def test_adversaries_begin_when_it_is_time() -> None:
 
 def test_a_feature_adversary_reverses_the_gradient() -> None:
     """The encoder climbs the discriminator's loss times the weight, the discriminator descends it."""
-    problem = pixels_problem(RECIPE)
-    method = build("baseline+feature_adversary:weight=0.5,noise=0", problem).double()
+    method = build("baseline+feature_adversary:weight=0.5,noise=0", pixels_problem(RECIPE)).double()
     (adversary,) = method.adversaries
+    assert isinstance(adversary, FeatureAdversary)
     batch = one_batch("baseline").to(DOUBLE)
     parameters = [method.network.encoder.stages[0][0].weight, next(adversary.parameters())]  # type: ignore[index]
-    gradients = []
-    for sign in (1.0, -1.0):
-        adversary.weight = 0.5 * sign  # type: ignore[assignment]
-        dense = method.network.both(batch.source.images, batch.target.images)
-        update = adversary.update(*dense, ("encoder", "decoder", "head"))
-        assert update.groups == ("encoder", "feature_adversary")
-        gradients.append(torch.autograd.grad(update.objectives[0].loss, parameters))
-    torch.testing.assert_close(gradients[0][0], -gradients[1][0])
-    torch.testing.assert_close(gradients[0][1], gradients[1][1])
-    assert gradients[0][0].abs().max() > 1e-7
+    dense = method.network.both(batch.source.images, batch.target.images)
+    logits = [adversary.discriminators["layer-4"](part.features["layer-4"]).flatten() for part in dense]
+    plain = domains_told(*logits)
+    expected = torch.autograd.grad(plain, parameters, retain_graph=True)
+    update = adversary.update(*dense, EVERY)
+    assert update.groups == ("encoder", "feature_adversary")
+    torch.testing.assert_close(update.log["domain"], plain)
+    found = torch.autograd.grad(update.objectives[0].loss, parameters)
+    torch.testing.assert_close(found, (-0.5 * expected[0], expected[1]))
+    assert expected[0].abs().max() > 1e-7
+
+
+def test_an_output_adversary_passes_the_target_for_the_source() -> None:
+    """Its discriminator learns the domains alone; the network that the target's outputs be taken for the source's."""
+    method = build("mtl_both+output_adversary:weight=0.3,noise=0", pixels_problem(RECIPE)).double()
+    (adversary,) = method.adversaries
+    assert isinstance(adversary, OutputAdversary)
+    batch = one_batch("mtl_both").to(DOUBLE)
+    dense = method.network.both(batch.source.images, batch.target.images)
+    shown = [
+        torch.cat([part.maps["normals"] / part.maps["normals"].norm(dim=1, keepdim=True), probabilities], dim=1)
+        for part in dense
+        for probabilities in [part.maps["segmentation"].exp() / part.maps["segmentation"].exp().sum(1, keepdim=True)]
+    ]
+    logits = [adversary.discriminator(outputs).flatten() for outputs in shown]
+    learned, fooled = adversary.update(*dense, EVERY).objectives
+    assert (learned.on, fooled.on) == (("output_adversary",), EVERY)
+    torch.testing.assert_close(learned.loss, domains_told(*logits))
+    torch.testing.assert_close(fooled.loss, -0.3 * (1 - logits[1].sigmoid()).log().mean())
+
+
+def domains_told(source: Tensor, target: Tensor) -> Tensor:
+    """The cross-entropy of logits for the target, by hand, both domains weighing the same."""
+    return -((1 - source.sigmoid()).log().mean() + target.sigmoid().log().mean()) / 2
 
 
 @pytest.mark.parametrize(
@@ -252,6 +278,26 @@ def test_weights_bring_losses_to_one_magnitude_and_then_stay() -> None:
     assert later["anchor"].item() == 4.0
 
 
+def test_a_keypoint_anchor_trains_beside_the_main_task() -> None:
+    """Its loss begins near one, which the balance is taken from, so that it goes on counting."""
+    problem = pixels_problem(RECIPE)
+    assert problem.source.pixels is not None
+    main, _ = problem.source.pixels.tasks
+    task = Keypoints(("nose", "chin"), side=problem.input.shape[1], deviation=6.0)
+    drawn = torch.rand(48, 2, 3, generator=torch.Generator().manual_seed(0)) * torch.tensor([64.0, 64.0, 1.0])
+    points_s, points_t = drawn.split(24)
+    source = PixelLabels({main: problem.source.pixels.values[main], task: points_s})
+    target = PixelLabels({task: points_t})
+    domains = (replace(problem.source, pixels=source), replace(problem.target, pixels=target))
+    problem = replace(problem, domains=domains, exams=(), oracle=None)
+    method = build("mtl_both", problem)
+    losses: list[dict[str, float]] = []
+    trainer = Trainer(method, problem, Fabric(accelerator="cpu", devices=1), seed=0)
+    trainer.run(lambda epoch, means: losses.append(dict(means)))
+    assert 0.1 < method.balance.totals[0] / method.balance.totals[1] < 10
+    assert losses[-1]["keypoints_target"] < losses[0]["keypoints_target"]
+
+
 def test_options_out_of_range_and_unknown_places_are_refused() -> None:
     problem = pixels_problem(RECIPE)
     for name, message in (
@@ -264,6 +310,33 @@ def test_options_out_of_range_and_unknown_places_are_refused() -> None:
     ):
         with pytest.raises(OptionError, match=message):
             build(name, problem)
+
+
+@pytest.mark.parametrize("short", ["exam", "oracle"])
+def test_an_exam_or_an_oracle_without_a_main_task_is_refused(short: str) -> None:
+    problem = pixels_problem(RECIPE)
+    assert problem.source.pixels is not None
+    anchor = problem.source.pixels.tasks[1]
+    known = PixelLabels({anchor: problem.source.pixels.values[anchor]})
+    wrong: dict[str, Any] = {"exams": (Exam("tested", problem.source.samples, known),), "oracle": known}
+    part = {"exam": "exams"}.get(short, short)
+    with pytest.raises(DataError, match=r"labels of all main tasks, .*normals.*, but it has those of .*segmentation"):
+        replace(problem, **{part: wrong[part]})
+
+
+@pytest.mark.parametrize(
+    ("term", "epochs", "side", "message"),
+    [
+        ("feature_adversary:start=0.7", 3, 64, r"`start` of `feature_adversary` to leave an epoch of 3, but got 0\.7"),
+        ("output_adversary", 4, 32, "images of at least 64 pixels a side for `output_adversary`"),
+    ],
+)
+def test_adversaries_that_could_not_begin_are_refused_at_the_start(
+    term: str, epochs: int, side: int, message: str
+) -> None:
+    problem = replace(pixels_problem(side=side), recipe=replace(RECIPE, epochs=epochs))
+    with pytest.raises(OptionError, match=message):
+        check_startable([f"baseline+{term}"], problem, processes=1)
 
 
 def test_two_domains_of_the_same_tasks_are_no_assisted_problem() -> None:

@@ -117,6 +117,17 @@ def test_he_initialisation_keeps_the_size_of_activations() -> None:
     assert not any(p.any() for name, p in dense.named_parameters() if name.endswith("skip.bias"))
 
 
+def test_output_layers_keep_the_size_of_what_they_see() -> None:
+    """A transposed 6×6 convolution of stride 4 sums 64 · 6 · 6 / 4² products: twice the mean square of its inputs."""
+    torch.manual_seed(0)
+    layer = DenseNetwork(timm_pyramid("resnet10t", pretrained=False), {"classes": 40}, width=64).maps["classes"]
+    assert isinstance(layer, nn.ConvTranspose2d)
+    assert layer.weight.std().item() == pytest.approx(math.sqrt(2 / (64 * layer.kernel_size[0] ** 2 / 4)), rel=0.02)
+    seen = torch.randn(4, 64, 24, 24).relu()
+    inner = layer(seen)[..., 4:-4, 4:-4].square().mean()
+    assert inner.item() == pytest.approx(2 * seen.square().mean().item(), rel=0.2)
+
+
 def test_a_timm_pyramid_is_timms_own_features() -> None:
     import timm
 

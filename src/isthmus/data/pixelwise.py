@@ -26,6 +26,9 @@ from isthmus.functional.pixelwise import (
     upsampled_normals,
 )
 
+CHECKED = 256
+"""Samples whose labels are looked at together: a copy of them all may not fit into memory."""
+
 
 @dataclass(frozen=True)
 class PixelTask(ABC):
@@ -38,6 +41,7 @@ class PixelTask(ABC):
         unit: of errors with one: `°` or `px`.
         channels: of the map that a network gives.
         width: of the vector that it gives besides; 0 for none.
+        first_scale: times the output layer's initial weights.
     """
 
     name: ClassVar[str]
@@ -45,6 +49,7 @@ class PixelTask(ABC):
     errors: ClassVar[tuple[str, ...]] = ()
     unit: ClassVar[str] = ""
     width: ClassVar[int] = 0
+    first_scale: ClassVar[float] = 1.0
 
     @property
     @abstractmethod
@@ -99,6 +104,11 @@ class SurfaceNormals(PixelTask):
     def count(self, labels: Tensor) -> Tensor:
         return labels.isfinite().all(dim=1).sum()
 
+    def check(self, labels: Tensor) -> None:
+        super().check(labels)
+        if any(not part.any(dim=1).all() for part in labels.split(CHECKED)):
+            raise DataError("Expected `normals` of some length, or NaN where there are none, but got vectors of zero.")
+
 
 @dataclass(frozen=True)
 class Segmentation(PixelTask):
@@ -132,7 +142,7 @@ class Segmentation(PixelTask):
                 f"Expected labels of `segmentation` as (n, side, side) of int64, but got {tuple(labels.shape)} of "
                 f"{labels.dtype}."
             )
-        for part in labels.split(256):  # a copy of them all may not fit into memory
+        for part in labels.split(CHECKED):
             known = part.masked_fill(part == IGNORED, 0)
             if known.numel() and not 0 <= int(known.min()) <= int(known.max()) < len(self.classes):
                 raise DataError(
@@ -161,13 +171,19 @@ class Depth(PixelTask):
         predicted = upsampled(maps, (labels.shape[1], labels.shape[2])).squeeze(1)
         return depth_loss(predicted, labels.to(predicted.dtype), labels.isfinite())
 
+    def check(self, labels: Tensor) -> None:
+        super().check(labels)
+        if any((part <= 0).any() for part in labels.split(CHECKED)):
+            raise DataError("Expected `depth` above 0, or NaN where there is none, but got others.")
+
 
 @dataclass(frozen=True)
 class Keypoints(PixelTask):
     """Named points: (n, points, 3) of x and y in pixels, and depth; or (n, points, 2) without depth.
 
     A network gives a heatmap for each, and their depths as a vector. The loss is that of the heatmaps, over the
-    Gaussian's own mean square so that it begins near one, and that of the depths.
+    Gaussian's own mean square, and that of the depths. Heatmaps are zero nearly everywhere, and so are the network's at
+    first: the loss begins near one, as a balance of tasks needs it.
 
     Attributes:
         names: of the points.
@@ -181,7 +197,8 @@ class Keypoints(PixelTask):
     deviation: float = 3.0
     depth: bool = True
     name = "keypoints"
-    errors = ("mean", "depth abs_rel")
+    first_scale = 0.01
+    errors = ("mean", "depth mean")
     unit = "px"
 
     def __post_init__(self) -> None:
@@ -193,7 +210,7 @@ class Keypoints(PixelTask):
 
     @property
     def metrics(self) -> tuple[str, ...]:  # type: ignore[override]
-        return ("mean", "found", "depth abs_rel") if self.depth else ("mean", "found")
+        return ("mean", "found", "depth mean") if self.depth else ("mean", "found")
 
     @property
     def width(self) -> int:  # type: ignore[override]

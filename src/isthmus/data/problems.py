@@ -119,6 +119,7 @@ class Problem:
             _check_backbones(self)
         if any(domain.pixels for domain in self.domains):
             _check_still(self.name, self.input)
+            _check_main(self)
         if self.oracle is not None:
             check_lengths(self.target.name, self.target.samples, self.oracle)
 
@@ -317,14 +318,36 @@ def _check_anchored(name: str, domains: Sequence[Domain]) -> None:
         )
 
 
-def _check_still(name: str, input: Input) -> None:
-    """Refuse augmentation that moves pixels away from their labels.
+def _check_main(problem: Problem) -> None:
+    """Refuse an exam, or labels for the oracle, without one of the main tasks.
 
     Raises:
-        DataError: with what moves them.
+        DataError: with the tasks that there are.
+    """
+    known = {f"the exam `{exam.name}`": exam.pixels.tasks for exam in problem.exams}
+    if problem.oracle is not None:
+        known["the oracle"] = problem.oracle.tasks
+    for owner, tasks in known.items():
+        if not set(problem.tasks.main) <= set(tasks):
+            main, found = ([task.name for task in some] for some in (problem.tasks.main, tasks))
+            raise DataError(
+                f"Problem `{problem.name}`: expected {owner} to have labels of all main tasks, {listed(main)}, but it "
+                f"has those of {listed(found)}."
+            )
+
+
+def _check_still(name: str, input: Input) -> None:
+    """Refuse augmentation that moves pixels away from their labels, and sides that have no half.
+
+    Raises:
+        DataError: with what moves them, or the side.
     """
     if not isinstance(input, ImageInput) or input.flip or input.size != input.resize:
         raise DataError(
             f"Problem `{name}`: expected images that are neither cropped nor mirrored, as labels of pixels stay where "
             f"they are, but got {input}. Use `ImageInput(..., size=N, resize=N, flip=False)`."
+        )
+    if input.size % 2:
+        raise DataError(
+            f"Problem `{name}`: expected images of an even side, as maps have half of it, but got {input.size} pixels."
         )

@@ -140,17 +140,17 @@ class _Depth:
 
 
 class _Keypoints:
-    """Places in the image, and depths where points have some."""
+    """Places in the image, and, where points have some, depths: how far they are off, as they may have either sign."""
 
     def __init__(self, task: Keypoints) -> None:
-        self.task, self.places, self.depths = task, KeypointErrors(NEAR), DepthErrors()
+        self.task, self.places, self.off = task, KeypointErrors(NEAR), 0.0
 
     def add(self, predicted: Tensor, labels: Tensor) -> None:
         valid = labels.isfinite().all(dim=2)
         self.places.add(predicted[:, :, :2], labels[:, :, :2], valid)
         if self.task.depth:
-            self.depths.add(predicted[:, :, 2], labels[:, :, 2], valid)
+            self.off += (predicted[:, :, 2] - labels[:, :, 2]).double()[valid].abs().sum().item()
 
     def result(self) -> dict[str, float]:
-        depths = {"depth abs_rel": self.depths.result()["abs_rel"]} if self.task.depth else {}
-        return {**self.places.result(), **depths}
+        places = self.places.result()
+        return places | {"depth mean": self.off / self.places.count} if self.task.depth else places

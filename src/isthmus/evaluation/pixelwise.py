@@ -14,8 +14,6 @@ from torch.nn.functional import normalize
 from isthmus.checks import at_least, positive
 from isthmus.errors import DataError
 from isthmus.functional.pixelwise import IGNORED
-from isthmus.functional.pixelwise import upsampled as upsampled
-from isthmus.functional.pixelwise import upsampled_normals as upsampled_normals
 
 ANGLES = (11.25, 22.5, 30.0)
 """Thresholds of the literature on surface normals, in degrees."""

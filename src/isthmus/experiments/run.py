@@ -160,7 +160,8 @@ def check_startable(methods: Iterable[str], problem: Problem, processes: int) ->
     """Build everything once, so that a later method's option fails before an earlier one is trained or a folder made.
 
     Raises:
-        OptionError: an option or a name of a method or of the backbone, or a batch that processes cannot share.
+        OptionError: an option or a name of a method or of the backbone, inputs or a number of epochs that a method
+            cannot do with, or a batch that processes cannot share.
         DataError: a domain smaller than a batch.
         SettingError: an oracle, and a problem that gives no labels for it.
     """
@@ -169,6 +170,7 @@ def check_startable(methods: Iterable[str], problem: Problem, processes: int) ->
         backbone = backbone_for(problem)
         for name in methods:
             method = build_method(name, backbone, *problem.outputs)
+            method.check(problem.input.shape, problem.recipe.epochs)
             if method.oracle:
                 revealed(problem)
             if not spreads(method, problem, processes):

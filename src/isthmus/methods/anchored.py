@@ -57,6 +57,10 @@ class AnchoredMethod(Method[AssistedBatch]):
         maps = {task.name: task.channels for task in tasks.every}
         vectors = {task.name: task.width for task in tasks.every if task.width}
         self.network = DenseNetwork(encoder, maps, vectors, width=encoder.decoder)
+        with torch.no_grad():
+            for task in tasks.every:
+                for parameter in self.network.maps[task.name].parameters():
+                    parameter.mul_(task.first_scale)
         self.balance = TaskBalance(list(maps))
         self.tasks = tasks
         self.anchor_weight = anchor_weight
@@ -92,6 +96,10 @@ class AnchoredMethod(Method[AssistedBatch]):
     def stage_rates(self, decay: float) -> dict[nn.Parameter, float]:
         stages = list(self.network.encoder.stages)
         return {p: decay ** (len(stages) - 1 - i) for i, stage in enumerate(stages) for p in stage.parameters()}
+
+    def check(self, shape: tuple[int, ...], epochs: int) -> None:
+        for adversary in self.adversaries:
+            adversary.check(shape, epochs)
 
     def before_epoch(self, epoch: int, progress: float, survey: Survey) -> None:
         for adversary in self.adversaries:
@@ -162,6 +170,6 @@ def _losses(tasks: Sequence[PixelTask], dense: Dense, labels: Mapping[str, Tenso
         own = labels[task.name]
         loss = task.loss(dense.maps[task.name], dense.vectors.get(task.name), own)
         count = task.count(own).to(loss.dtype).reshape(1)
-        share = count / gathered(count).mean().clamp(min=1)
-        losses[task.name] = loss * share.squeeze()
+        counts = gathered(count)
+        losses[task.name] = loss * (len(counts) * count / counts.sum().clamp(min=1)).squeeze()
     return losses

@@ -187,6 +187,18 @@ class Method(nn.Module, ABC, Generic[BatchT]):
             progress: of training, in [0, 1].
         """
 
+    def check(self, shape: tuple[int, ...], epochs: int) -> None:
+        """Refuse what would only show half-way through training: nothing, by default.
+
+        Args:
+            shape: of one input.
+            epochs: of the run.
+
+        Raises:
+            OptionError: inputs, or a length of the run, that it cannot do with.
+        """
+        return
+
     def before_epoch(self, epoch: int, progress: float, survey: Survey) -> None:
         """What is to be done between epochs: nothing, by default.
 

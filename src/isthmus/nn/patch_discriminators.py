@@ -52,8 +52,12 @@ class PatchDiscriminator(nn.Module):
         return logits
 
 
+SMALLEST = 32
+"""The least side of maps that the discriminator of outputs can halve five times."""
+
+
 class OutputDiscriminator(nn.Module):
-    """Five 4×4 convolutions of stride 2: maps of at least 32×32 pixels to a logit for each patch.
+    """Five 4×4 convolutions of stride 2: maps of at least `SMALLEST` pixels a side to a logit for each patch.
 
     Source: Tsai et al., "Learning to adapt structured output space for semantic segmentation", CVPR 2018, section 4.2.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -180,7 +181,11 @@ def he_initialised(module: nn.Module) -> None:
     r"""Weights of convolutions and linear layers from $N(0, 2 / \text{fan in})$, biases zero (He et al., ICCV 2015)."""
     for layer in module.modules():
         if isinstance(layer, (nn.Conv2d, nn.ConvTranspose2d, nn.Linear)):
-            nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
+            if isinstance(layer, nn.ConvTranspose2d):  # an output sees a part of the kernel, one in stride²
+                fan_in = layer.in_channels * math.prod(layer.kernel_size) / math.prod(layer.stride)
+                nn.init.normal_(layer.weight, std=math.sqrt(2 / fan_in))
+            else:
+                nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
             if layer.bias is not None:
                 nn.init.zeros_(layer.bias)
 

@@ -12,6 +12,7 @@ from torch.nn.functional import normalize
 
 from isthmus.checks import positive, share
 from isthmus.data.pixelwise import PixelTask, Segmentation, SurfaceNormals
+from isthmus.errors import OptionError
 from isthmus.methods.base import Update
 from isthmus.nn.dense import Dense
 
@@ -19,7 +20,7 @@ from isthmus.nn.dense import Dense
 class Adversary(nn.Module, ABC):
     """A group of parameters that tells the domains apart, and an update in which the network prevents it.
 
-    It begins when the network has nearly converged, after `start` of the run.
+    It begins when the network has nearly converged: with the first epoch after `start` of the run.
 
     Attributes:
         name: of the term and of its group.
@@ -36,6 +37,18 @@ class Adversary(nn.Module, ABC):
         share(start=start)
         self.start = start
         self.lr_factor = lr_factor
+
+    def check(self, shape: tuple[int, ...], epochs: int) -> None:
+        """Refuse a run that ends before it begins; see `Method.check`.
+
+        Raises:
+            OptionError: no epoch begins after `start`.
+        """
+        if self.start * epochs > epochs - 1:
+            raise OptionError(
+                f"Expected `start` of `{self.name}` to leave an epoch of {epochs}, but got {self.start}. "
+                f"Train for more epochs, or begin earlier."
+            )
 
     @abstractmethod
     def update(self, source: Dense, target: Dense, on: tuple[str, ...]) -> Update:

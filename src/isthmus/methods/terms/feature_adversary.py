@@ -19,7 +19,6 @@ from isthmus.nn.patch_discriminators import PatchDiscriminator
 if TYPE_CHECKING:
     from isthmus.methods.anchored import AnchoredMethod
 
-PLACES: tuple[str, ...] = DEPTHS
 FIRST = {"encoder": "layer-1", "decoder": "up-1", "head": "up-3"}
 """The first depth of each of the network's groups."""
 
@@ -59,11 +58,12 @@ class FeatureAdversary(Adversary):
         at_least(0, weight=weight)
         self.depths = depths.split("/")
         for depth in self.depths:
-            one_of(PLACES, depths=depth)
+            one_of(DEPTHS, depths=depth)
         if len(set(self.depths)) < len(self.depths):
             raise OptionError(f"Expected each of `depths` once, but got `{depths}`.")
         self.tasks = method.tasks.every
-        channels = dict(zip(PLACES, (*method.network.channels, sum(task.channels for task in self.tasks))))
+        outputs = sum(task.channels for task in self.tasks)
+        channels: dict[str, int] = dict(zip(DEPTHS, (*method.network.channels, outputs)))
         self.discriminators = nn.ModuleDict(
             {depth: PatchDiscriminator(channels[depth], hidden=hidden, noise=noise) for depth in self.depths}
         )
@@ -82,5 +82,5 @@ class FeatureAdversary(Adversary):
 
     def _reached(self, on: tuple[str, ...]) -> tuple[str, ...]:
         """Of the network's groups, those that the deepest of the depths depends on."""
-        deepest = max(PLACES.index(depth) for depth in self.depths)
-        return tuple(group for group in on if deepest >= PLACES.index(FIRST[group]))
+        deepest = max(DEPTHS.index(depth) for depth in self.depths)
+        return tuple(group for group in on if deepest >= DEPTHS.index(FIRST[group]))

@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from isthmus.checks import at_least
+from isthmus.errors import OptionError
 from isthmus.functional.adversarial import domain_discrimination, inverted_labels
 from isthmus.methods.base import Update
 from isthmus.methods.terms.adversary import Adversary, shown_outputs
 from isthmus.nn.dense import Dense
-from isthmus.nn.patch_discriminators import OutputDiscriminator
+from isthmus.nn.patch_discriminators import SMALLEST, OutputDiscriminator
 
 if TYPE_CHECKING:
     from isthmus.methods.anchored import AnchoredMethod
@@ -50,9 +51,17 @@ class OutputAdversary(Adversary):
         self.discriminator = OutputDiscriminator(channels, width=width, noise=noise)
         self.weight = weight
 
+    def check(self, shape: tuple[int, ...], epochs: int) -> None:
+        super().check(shape, epochs)
+        if min(shape[1:]) < 2 * SMALLEST:
+            raise OptionError(
+                f"Expected images of at least {2 * SMALLEST} pixels a side for `{self.name}`, which halves their maps "
+                f"five times, but got {shape}. Use `feature_adversary:depths=out`."
+            )
+
     def update(self, source: Dense, target: Dense, on: tuple[str, ...]) -> Update:
         shown = (shown_outputs(self.tasks, dense) for dense in (source, target))
         logits_s, logits_t = (self.discriminator(outputs).flatten() for outputs in shown)
         domain, fooling = domain_discrimination(logits_s, logits_t), inverted_labels(logits_t)
-        own = Update(domain, on=(self.name,), log={"domain": domain})
+        own = Update(domain, on=(self.name,), log={"output_domain": domain})
         return own & Update(self.weight * fooling, on=on, log={"fooling": fooling})
