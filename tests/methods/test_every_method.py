@@ -124,7 +124,7 @@ def test_engine_step_equals_a_hand_written_loop(method_name: str, batch_norm: st
             for parameter, gradient in steps.items():
                 parameter -= rates[owners[parameter]] * gradient
             if update.then is not None:
-                update.then(0.1)
+                update.then(lambda parameter: 0.1)
 
     for (name, got), (_, expected) in zip(engine.state_dict().items(), by_hand.state_dict().items()):
         torch.testing.assert_close(got, expected, rtol=1e-8, atol=1e-10, msg=lambda m, name=name: f"{name}: {m}")

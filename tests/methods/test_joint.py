@@ -66,11 +66,15 @@ def step(method: SideBySide, update: Update) -> None:
     for parameter, gradient in changes:
         parameter.data -= LR * gradient
     if update.then is not None:
-        update.then(LR)
+        update.then(lambda parameter: LR)
+
+
+def own_backbone(method: SideBySide, place: int) -> nn.Module:
+    return method.learner(place).get_submodule("backbone")
 
 
 def linear_layers(method: SideBySide, place: int) -> list[nn.Linear]:
-    return [module for module in method.matched_network(place).modules() if isinstance(module, nn.Linear)]
+    return [module for module in own_backbone(method, place).modules() if isinstance(module, nn.Linear)]
 
 
 def distances(method: SideBySide) -> list[float]:
@@ -85,6 +89,55 @@ def test_networks_start_equal_with_heads_of_their_own() -> None:
     assert [network.head.out_features for network in method.predictors()] == [3, 4, 3]
     assert distances(method) == [0.0] * 3
     assert len(method.layers.names) == 3
+
+
+ALIKE = [TASKS[1], TASKS[0], TASKS[1], TASKS[2], TASKS[0]]
+
+
+@pytest.mark.parametrize("name", ["joint_irls", "isolated", "l2_reg_50", "share_all", "pretrain_finetune"])
+def test_classifiers_of_the_same_classes_start_equal(name: str) -> None:
+    """Else hidden units learn other roles in each network, and drawing these together does harm."""
+    method = build_method(name, backbone(), *ALIKE)
+    weights = [method.learner(place).head.weight for place in range(5)]  # type: ignore[union-attr]
+    equal = {(i, j) for i in range(5) for j in range(i) if torch.equal(weights[i][:3], weights[j][:3])}
+    assert equal == {(2, 0), (4, 1)}
+    one = {(i, j) for i, j in equal if weights[i] is weights[j]}
+    assert one == (equal if name == "share_all" else set())
+
+
+def test_classifiers_of_the_same_classes_are_drawn_together() -> None:
+    method = JointIRLS(backbone(), *ALIKE)
+    assert method.layers.names == (*(f"backbone.layers.{i}" for i in (0, 3, 6)), "head of domain 1", "head of domain 2")
+    last = [method.layers.blocks.index((method.layers.names[2], name)) for name in method.layers.names[3:]]
+    assert [method.layers.present[block].nonzero().tolist() for block in last] == [[[0, 2], [2, 0]], [[1, 4], [4, 1]]]
+
+
+def test_one_classifier_learns_from_all_domains_of_its_classes() -> None:
+    method = build_method("share_all", backbone(), *ALIKE)
+    assert set(method.groups()) == {"common_backbone", "head", "head_1", "head_3"}
+    everything = [parameter for group in method.groups().values() for parameter in group.parameters()]
+    assert len(everything) == len(set(everything))
+    assert set(everything) == set(method.parameters())
+    (update,) = method.steps(JointBatch(4, batch(0).samples), 0.0)
+    assert update.groups == ("common_backbone", "head_1")
+    method = build_method("pretrain_finetune", backbone(), *ALIKE)
+    pretrain, finetune = method.stages()
+    (update,) = pretrain.steps(JointBatch(4, batch(0).samples), 0.0)
+    assert update.groups == ("backbone", "head_1")
+    for update in pretrain.steps(JointBatch(4, batch(0).samples), 0.0):
+        step(method, update)  # type: ignore[arg-type]
+    learned = method.learner(1).head.weight.clone()  # type: ignore[union-attr]
+    assert not torch.equal(learned, method.learner(4).head.weight)  # type: ignore[union-attr]
+    next(finetune.steps(JointBatch(0, batch(1).samples), 0.0))
+    assert torch.equal(learned, method.learner(4).head.weight)  # type: ignore[union-attr]
+
+
+def test_layers_are_chosen_by_patterns() -> None:
+    for name in ("joint_irls", "l2_reg"):
+        method = build_method(f"{name}:shared=*.0/*.3,unshared=*.3", backbone(), *TASKS)
+        assert method.layers.names == ("backbone.layers.0",)
+    with pytest.raises(OptionError, match="'conv' fits none of: backbone"):
+        build_method("joint_irls:unshared=conv", backbone(), *TASKS)
 
 
 @pytest.mark.parametrize("pull", ["proximal", "gradient"])
@@ -175,11 +228,11 @@ def test_weights_are_one_until_scales_are_set_and_stay_once_settled() -> None:
 
 
 def test_a_run_taken_up_again_ends_with_the_same_bits() -> None:
-    whole = JointIRLS(backbone(), *TASKS, trade_off=0.5).float()
+    whole = JointIRLS(backbone(), *TASKS, trade_off=0.5, sweeps=1).float()
     train(whole, range(8))
-    half = JointIRLS(backbone(), *TASKS, trade_off=0.5).float()
+    half = JointIRLS(backbone(), *TASKS, trade_off=0.5, sweeps=1).float()
     train(half, range(5))
-    resumed = JointIRLS(backbone(), *TASKS, trade_off=0.5).float()
+    resumed = JointIRLS(backbone(), *TASKS, trade_off=0.5, sweeps=1).float()
     resumed.load_state_dict(half.state_dict())
     train(resumed, range(5, 8))
     assert not torch.equal(whole.weights, half.weights)
@@ -211,32 +264,34 @@ def test_one_backbone_has_one_neck() -> None:
         torch.manual_seed(0)
         DigitsBackbone()
         method = JointIRLS(given, *TASKS)
-        for each in map(method.matched_network, range(3)):
-            assert all(torch.equal(value, expected[name]) for name, value in each.hidden.state_dict().items())  # type: ignore[operator, union-attr]
+        for place in range(3):
+            hidden = method.learner(place).get_submodule("backbone.hidden").state_dict()
+            assert all(torch.equal(value, expected[name]) for name, value in hidden.items())
 
 
 def test_statistics_are_each_domains_own() -> None:
     torch.manual_seed(0)
     digits = DigitsBackbone()
     method = HardSharing(digits, *TASKS, shared=1.0)
-    ours, theirs = (dict(method.matched_network(place).named_parameters()) for place in (0, 2))
+    backbones = [own_backbone(method, place) for place in (0, 2)]
+    ours, theirs = (dict(own.named_parameters()) for own in backbones)
     assert all(ours[name] is theirs[name] for name in ours)
-    buffers = [dict(method.matched_network(place).named_buffers()) for place in (0, 2)]
+    buffers = [dict(own.named_buffers()) for own in backbones]
     assert all(buffers[0][name] is not buffers[1][name] for name in buffers[0])
 
 
 def test_finetuning_starts_from_what_all_learned_together() -> None:
     method = PretrainFinetune(backbone(), *TASKS, pretrain_share=0.5)
-    start = [p.clone() for p in method.matched_network(1).parameters()]
+    start = [p.clone() for p in own_backbone(method, 1).parameters()]
     train(method, range(4))
-    assert all(torch.equal(p, q) for p, q in zip(method.matched_network(1).parameters(), start))
+    assert all(torch.equal(p, q) for p, q in zip(own_backbone(method, 1).parameters(), start))
     assert min(distances(method)) > 0
-    assert all(network.backbone is method.matched_network(0) for network in method.predictors())
+    assert all(network.backbone is own_backbone(method, 0) for network in method.predictors())
     next(method.steps(batch(0), 0.0))
     assert distances(method) == [0.0] * 3
     train(method, range(4, 6))
     assert min(distances(method)) > 0
-    assert method.predictors()[1].backbone is method.matched_network(1)
+    assert method.predictors()[1].backbone is own_backbone(method, 1)
 
 
 def test_what_does_not_fit_is_refused() -> None:
@@ -267,13 +322,12 @@ def test_pretrained_backbones_and_their_depths_have_rates_of_their_own() -> None
         assert rates == {name: 1.0 if name.startswith("head") else 0.1 for name in method.groups()}
     method = JointIRLS(backbone(), *TASKS)
     factors = method.stage_rates(0.5)
-    for network in map(method.matched_network, range(3)):
-        linear = [layer for layer in network.modules() if isinstance(layer, nn.Linear)]
-        assert [factors[layer.weight] for layer in linear] == [0.25, 0.5, 1.0]
+    for place in range(3):
+        assert [factors[layer.weight] for layer in linear_layers(method, place)] == [0.25, 0.5, 1.0]
 
 
 def test_findings_hold_the_whole_course() -> None:
-    method = JointIRLS(backbone(), *TASKS, trade_off=0.1, tolerance=0.0)
+    method = JointIRLS(backbone(), *TASKS, trade_off=0.1, sweeps=1, tolerance=0.0)
     train(method, range(6))
     found = method.findings()
     weightings, at, course = (torch.as_tensor(found[name]) for name in ("weightings", "weighted_at", "consistency"))

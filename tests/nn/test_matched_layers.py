@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import copy
 import math
+from collections.abc import Callable
 
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from lightning.fabric import Fabric
 from torch import Tensor, nn
 
+from isthmus.data.recipes import Recipe
+from isthmus.engine.stepping import Stepper
 from isthmus.errors import OptionError
 from isthmus.functional.robust import irls_weights, scales
+from isthmus.methods import Update
 from isthmus.nn.matched_layers import MatchedLayers
 from isthmus.nn.pull import Pull
 
@@ -27,6 +32,11 @@ def network(seed: int, classes: int = 3) -> nn.Sequential:
         nn.Linear(8, 4, bias=False),
         nn.Linear(4, classes),
     )
+
+
+def moving(lr: float) -> Callable[[Tensor], float]:
+    """What plain gradient descent makes of a constant gradient."""
+    return lambda parameter: lr
 
 
 def flat(layer: nn.Module) -> list[float]:
@@ -59,7 +69,7 @@ def test_distances_and_means_equal_loops(n: int, ends: bool, batch_norm: bool) -
                 assert squared[index, i, j].item() == pytest.approx(expected, rel=1e-12)
 
     for i in range(n):
-        pull = matched.pull(i, weights, trade_off=0.3)
+        pull = matched.pulls([i], weights, trade_off=0.3)[i]
         assert len({id(p) for p in pull.parameters} & {id(p) for p in networks[i].parameters()}) == len(pull.parameters)
         loss = 0.0
         for name in layers:
@@ -89,29 +99,30 @@ def test_a_part_of_a_pull_moves_what_it_is_of() -> None:
     parameters = [torch.zeros(2), torch.zeros(3), torch.zeros(1)]
     pull = Pull(parameters, [torch.ones(2), 2 * torch.ones(3), 3 * torch.ones(1)], [0.5, 1.0, 2.0])
     part = pull.of([parameters[2], torch.zeros(3), parameters[0]])
-    part.step(1.0)
+    part.step(moving(1.0))
     assert [parameter.tolist() for parameter in parameters] == [[0.5, 0.5], [0.0] * 3, [pytest.approx(12 / 5)]]
     assert part.loss().item() == pytest.approx(0.5 * 2 * 0.5**2 + 2.0 * 0.6**2)
-    pull.of([]).step(1.0)
+    pull.of([]).step(moving(1.0))
 
 
-@pytest.mark.parametrize("ends", [False, True])
-def test_pulls_of_all_at_once_are_those_of_each(ends: bool) -> None:
-    """With networks that have not all the same layers, one of them tied to no other, over several chunks."""
+def test_pulls_over_several_chunks_of_networks_that_have_not_all_the_same_layers() -> None:
+    """One of them, whose weights are zero, is tied to no other."""
+    torch.manual_seed(0)
     wide = [nn.Sequential(nn.Linear(90, 100), nn.Linear(100, 2)) for _ in range(3)]
     networks = [*wide, nn.Sequential(nn.Linear(90, 100)), nn.Sequential(nn.Linear(90, 100))]
-    matched = MatchedLayers([net.double() for net in networks], ends=ends)
+    matched = MatchedLayers([net.double() for net in networks])
     weights = symmetric_weights(matched)
     weights[:, 4] = weights[:, :, 4] = 0
     pulls = matched.pulls([0, 3, 4], weights, trade_off=0.3)
     assert list(pulls) == [0, 3, 4]
     assert pulls[4].parameters == []
-    for i in (0, 3):
-        alone = matched.pull(i, weights, trade_off=0.3)
-        assert [id(p) for p in pulls[i].parameters] == [id(p) for p in alone.parameters]
-        assert pulls[i].strengths == pytest.approx(alone.strengths)
-        for mean, expected in zip(pulls[i].means, alone.means):
-            torch.testing.assert_close(mean, expected, rtol=1e-12, atol=1e-14)
+    own = [networks[0][0].weight, networks[0][0].bias, networks[0][1].weight, networks[0][1].bias]
+    assert [id(p) for p in pulls[0].parameters] == [id(p) for p in own]
+    both, first = matched.blocks.index(("0", "1")), matched.blocks.index(("0",))
+    w = {j: weights[both, 0, j] + weights[first, 0, j] for j in (1, 2, 3)}
+    mean = sum(w[j] * networks[j][0].weight for j in w) / sum(w.values())
+    torch.testing.assert_close(pulls[0].means[0], mean.detach(), rtol=1e-12, atol=1e-14)
+    assert pulls[0].strengths[0] == pytest.approx(0.3 * float(sum(w.values())))
 
 
 def test_the_pull_is_the_weighted_distances_gradient() -> None:
@@ -126,7 +137,7 @@ def test_the_pull_is_the_weighted_distances_gradient() -> None:
                     mine, theirs = (networks[k].get_submodule(name).parameters() for k in (i, j))
                     total = total + pairs[i, j] * sum((p - q).square().sum() for p, q in zip(mine, theirs))
     for i in range(4):
-        pull = matched.pull(i, weights)
+        pull = matched.pulls([i], weights)[i]
         expected = torch.autograd.grad(total, pull.parameters, retain_graph=True)
         for actual, gradient in zip(torch.autograd.grad(pull.loss(), pull.parameters), expected):
             torch.testing.assert_close(actual, gradient)
@@ -156,8 +167,7 @@ def test_equal_networks_stay_where_they_are() -> None:
     assert squared.count_nonzero() == 0
     weights = irls_weights(squared, scales(squared))
     assert torch.equal(weights, matched.unit_weights())
-    matched.pull(1, weights / 3, trade_off=10.0).step(0.1)
-    matched.pulls([2], weights / 3, trade_off=10.0)[2].step(0.1)
+    matched.pulls([1], weights / 3, trade_off=10.0)[1].step(moving(0.1))
     assert all(torch.equal(p, q) for net in networks for p, q in zip(net.parameters(), first.parameters()))
 
 
@@ -209,44 +219,68 @@ def test_architectures_are_matched_where_they_agree() -> None:
     squared = matched.squared_distances()
     assert torch.equal(squared.isfinite(), matched.present | torch.eye(3, dtype=torch.bool))
     weights = irls_weights(squared, scales(squared))
-    assert len(matched.pull(0, weights).parameters) == 5
-    assert len(matched.pull(1, weights).parameters) == 7
-    between = dict(zip(map(id, (pull := matched.pull(1, weights)).parameters), pull.means))[
-        id(networks[1].between.weight)
-    ]
-    assert torch.equal(between, networks[2].between.weight)
+    pulls = matched.pulls([0, 1], weights)
+    assert [len(pulls[i].parameters) for i in (0, 1)] == [5, 7]
+    to = dict(zip(map(id, pulls[1].parameters), pulls[1].means))[id(networks[1].between.weight)]
+    torch.testing.assert_close(to, networks[2].between.weight.detach())
 
 
-@pytest.mark.parametrize("momentum", [0.0, 0.9])
+RESTING = [
+    Recipe(optimizer="sgd", lr=0.1, momentum=0.0, weight_decay=0.0),
+    Recipe(optimizer="sgd", lr=0.01, momentum=0.9, weight_decay=0.0),
+    Recipe(optimizer="adam", lr=0.01, momentum=0.5, weight_decay=0.0),
+]
+
+
+@pytest.mark.parametrize("recipe", RESTING, ids=lambda recipe: f"{recipe.optimizer}-{recipe.momentum}")
 @pytest.mark.parametrize("strength", [0.2, 3.0])
-def test_step_and_loss_rest_at_the_same_weights(momentum: float, strength: float) -> None:
+def test_step_and_loss_rest_at_the_same_weights(recipe: Recipe, strength: float) -> None:
+    """Where the gradients of task and pull cancel, whatever the optimiser."""
     random = torch.Generator().manual_seed(1)
     factor = torch.randn(5, 5, generator=random, dtype=torch.float64)
     curvature = factor @ factor.T / 5 + torch.eye(5, dtype=torch.float64) / 2
     optimum, mean = torch.randn(2, 5, generator=random, dtype=torch.float64)
     eye = torch.eye(5, dtype=torch.float64)
     expected = torch.linalg.solve(curvature + 2 * strength * eye, curvature @ optimum + 2 * strength * mean)
-    lr = 0.1 * (1 - momentum)
     for proximal in (True, False):
-        theta = torch.zeros(5, dtype=torch.float64, requires_grad=True)
-        pull = Pull([theta], [mean], [strength])
-        optimizer = torch.optim.SGD([theta], lr, momentum=momentum)
-        for _ in range(300):
-            optimizer.zero_grad()
-            difference = theta - optimum
+        module = One(torch.zeros(5, dtype=torch.float64))
+        pull = Pull([module.theta], [mean], [strength])
+        stepper = Stepper(module, (), recipe, Fabric(accelerator="cpu", devices=1))  # type: ignore[arg-type]
+        for done in range(3000):
+            stepper.schedule(0.0, 0.998**done)
+            difference = module.theta - optimum
             task = difference @ curvature @ difference / 2
-            (task if proximal else task + pull.loss()).backward()
-            optimizer.step()
-            if proximal:
-                pull.step(lr / (1 - momentum))
-        torch.testing.assert_close(theta.detach(), expected, rtol=1e-6, atol=1e-8)
+            loss = task if proximal else task + pull.loss()
+            stepper.step(Update(loss, on=("part",), then=pull.step if proximal else None))
+        torch.testing.assert_close(module.theta.detach(), expected, rtol=1e-3, atol=1e-3)
+
+
+class One(nn.Module):
+    """What the engine asks of a method, with one parameter."""
+
+    def __init__(self, value: Tensor) -> None:
+        super().__init__()
+        self.part = nn.ParameterList([value])
+
+    @property
+    def theta(self) -> nn.Parameter:
+        return self.part[0]
+
+    def groups(self) -> dict[str, nn.Module]:
+        return {"part": self.part}
+
+    def learning_rates(self, lr: float, backbone_factor: float) -> dict[str, float]:
+        return {"part": lr}
+
+    def stage_rates(self, decay: float) -> dict[nn.Parameter, float]:
+        return {}
 
 
 def test_the_step_is_stable_for_any_strength() -> None:
     theta, mean = torch.zeros(3), torch.tensor([1.0, -2.0, 3.0])
-    Pull([theta], [mean], [1e12]).step(1.0)
+    Pull([theta], [mean], [1e12]).step(moving(1.0))
     torch.testing.assert_close(theta, mean)
-    Pull([], [], []).step(1.0)
+    Pull([], [], []).step(moving(1.0))
     assert Pull([], [], []).loss().item() == 0
 
 
@@ -267,7 +301,7 @@ def test_clusters_are_found_layer_by_layer() -> None:
         for _ in range(20):
             for i, net in enumerate(networks):
                 net.load_state_dict(alone[i])
-                matched.pull(i, weights, trade_off=0.01).step(1.0)
+                matched.pulls([i], weights, trade_off=0.01)[i].step(moving(1.0))
         return matched.squared_distances()
 
     squared = minimise(matched.unit_weights())

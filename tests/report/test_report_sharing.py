@@ -41,6 +41,9 @@ def test_links_are_mutual_neighbours() -> None:
         ]
         expected = [(i, j) for i in range(8) for j in range(i + 1, 8) if close[i][j] and close[j][i]]
         assert links(weights, nearest) == expected
+    weights = np.zeros((8, 8))
+    weights[2, 3] = weights[3, 2] = 0.5  # the only two that have the block
+    assert links(weights, 3) == [(2, 3)]
     assert [neighbours(count) for count in (2, 4, 5, 7, 8, 20)] == [1, 1, 2, 3, 3, 3]
 
 

@@ -11,7 +11,7 @@ from torch.nn.utils import clip_grad_norm_
 
 from isthmus.data.recipes import Recipe
 from isthmus.functional.schedules import annealing
-from isthmus.methods.base import Method, Update
+from isthmus.methods.base import Method, Reach, Update
 
 if TYPE_CHECKING:
     from lightning.fabric import Fabric
@@ -81,7 +81,7 @@ class Stepper:
         for parameter in parameters:
             parameter.grad = None
         if update.then is not None:
-            update.then(self._reach(groups[0]))
+            update.then(self._reach(groups))
 
     def state_dict(self) -> dict[str, Any]:
         """Everything that the next step depends on, besides the weights."""
@@ -107,10 +107,20 @@ class Stepper:
             parameters = [p for name in names for p in self.parameters[name]]
             torch.autograd.backward(self.scaler.scale(loss), inputs=parameters, retain_graph=position + 1 < len(passes))
 
-    def _reach(self, name: str) -> float:
-        """How far a constant gradient of size 1 moves a group's weights in the end."""
-        group = self.optimizers[name].param_groups[0]
-        return float(group["lr"] / (1 - group.get("momentum", 0.0)))
+    def _reach(self, groups: Iterable[str]) -> Reach:
+        """Of the parameters of some groups, with the optimisers as the step has left them."""
+        optimizers = [self.optimizers[name] for name in groups]
+        places = {p: (opt, group) for opt in optimizers for group in opt.param_groups for p in group["params"]}
+
+        def reach(parameter: Tensor) -> float | Tensor:
+            optimizer, group = places[parameter]
+            state, lr = optimizer.state[parameter], float(group["lr"])
+            if "exp_avg_sq" not in state:
+                return lr / (1 - float(group.get("momentum", 0.0)))
+            squares: Tensor = state["exp_avg_sq"] / (1 - group["betas"][1] ** state["step"])
+            return lr / squares.sqrt().add_(group["eps"])
+
+        return reach
 
     def _average(self, gradients: list[Tensor]) -> None:
         # One message for all: the gradients of an update travel as one flat buffer.

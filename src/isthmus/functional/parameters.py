@@ -44,24 +44,6 @@ def squared_distances(rows: Sequence[tuple[Tensor, ...]]) -> Float[Tensor, "n n"
     return ((squared + squared.T) / 2).fill_diagonal_(0.0).cpu()
 
 
-def weighted_mean(rows: Sequence[tuple[Tensor, ...]], weights: Sequence[float]) -> list[Tensor]:
-    r"""$\sum_j w_j \theta_j / \sum_j w_j$ of every tensor, as a running mean: equal tensors have themselves exactly.
-
-    Args:
-        rows: the parameters of each network.
-        weights: one for each, positive.
-
-    >>> weighted_mean([(torch.zeros(2),), (torch.ones(2),)], [1.0, 3.0])
-    [tensor([0.7500, 0.7500])]
-    """
-    means = [torch.zeros_like(tensor) for tensor in rows[0]]
-    total = 0.0
-    for tensors, weight in zip(rows, weights):
-        total += weight
-        torch._foreach_lerp_(means, list(tensors), [weight / total] * len(means))
-    return means
-
-
 def weighted_means(rows: Sequence[tuple[Tensor, ...]], shares: Float[Tensor, "means n"]) -> list[list[Tensor]]:
     r"""Several weighted means $\sum_j s_{kj} \theta_j$ at once, by one product of matrices.
 

@@ -19,6 +19,9 @@ from isthmus.nn.classifiers import Classifier
 from isthmus.nn.dense import DenseNetwork
 
 BatchT = TypeVar("BatchT")
+Reach = Callable[[Tensor], Union[float, Tensor]]
+"""How far a constant gradient of size 1 moves a parameter in the end, or each of its elements: the learning rate in
+force, with momentum of SGD that over one less the momentum, of Adam that over the root of its mean squared gradient."""
 Predictor = Union[Classifier, DenseNetwork, AutoEncoder, Generator]
 
 
@@ -45,8 +48,7 @@ class Update:
         source: the backbone's features of the source batch, where they were computed for this update: terms that the
             method takes on join it there.
         target: likewise of the target batch.
-        then: what is to be done to the weights after the step, given how far a constant gradient of size 1 moves them
-            in the end: the learning rate in force, with momentum $\mu$ of SGD that over $1 - \mu$.
+        then: what is to be done to the weights after the step, given the `Reach` of each.
     """
 
     def __init__(
@@ -57,7 +59,7 @@ class Update:
         log: Mapping[str, Tensor] | None = None,
         source: Tensor | None = None,
         target: Tensor | None = None,
-        then: Callable[[float], None] | None = None,
+        then: Callable[[Reach], None] | None = None,
     ) -> None:
         self.objectives: tuple[Objective, ...] = (Objective(loss, on),)
         self.log: dict[str, Tensor] = dict(log or {})

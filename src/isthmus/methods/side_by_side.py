@@ -28,6 +28,7 @@ class SideBySide(Method[JointBatch]):
     Attributes:
         domains: how many.
         matched: the groups of a learner that all domains have in the same form.
+        alike: of each domain the first with the same task, such as the same classes.
     """
 
     setting = Setting.JOINT
@@ -42,13 +43,16 @@ class SideBySide(Method[JointBatch]):
         for each, task in zip(networks, tasks):
             if each not in firsts:
                 firsts[each] = learner_for(each, task)
-        start_alike([learner.matched_network() for learner in firsts.values()])
-        self.matched = firsts[networks[0]].matched
-        learners = []
+        start_alike(list(firsts.values()))
+        learners: list[Learner] = []
+        known: dict[tuple[DomainNetwork, DomainTask], Learner] = {}
         for each, task in zip(networks, tasks):
-            first = firsts[each]
+            first = known.get((each, task), firsts[each])
             learners.append(first.beside(task) if first in learners else first)
+            known.setdefault((each, task), learners[-1])
         self.learners = nn.ModuleList(learners)
+        self.matched = learners[0].matched
+        self.alike = [list(tasks).index(task) for task in tasks]
 
     def learner(self, place: int) -> Learner:
         """Of the domain at a place."""
@@ -78,7 +82,13 @@ class SideBySide(Method[JointBatch]):
 
     def matched_network(self, place: int) -> nn.Module:
         """What of a domain's networks is matched with those of the others."""
-        return self.learner(place).matched_network()
+        return self.learner(place).matched_network(f"domain {self.alike[place] + 1}")
+
+    def first_with(self, place: int, name: str) -> int:
+        """The first domain that has a group in the same form as the one at a place; itself if that is its own."""
+        if name in self.matched:
+            return 0
+        return self.alike[place] if name in self.learner(place).labelled else place
 
     @property
     def convolutional(self) -> bool:

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from isthmus.errors import OptionError
-from isthmus.functional.parameters import squared_distances, weighted_mean, weighted_means
+from isthmus.functional.parameters import squared_distances, weighted_means
 from isthmus.nn.pull import Pull
 
 
@@ -106,43 +106,20 @@ class MatchedLayers:
         return self.present.double()
 
     @torch.no_grad()
-    def pull(self, network: int, weights: Float[Tensor, "blocks n n"], trade_off: float = 1.0) -> Pull:
-        r"""What the other networks, as they are now, do to this one.
+    def pulls(
+        self, networks: Sequence[int], weights: Float[Tensor, "blocks n n"], trade_off: float = 1.0
+    ) -> dict[int, Pull]:
+        r"""What the other networks, as they are now, do to each of some.
 
         $$\lambda \sum_l c_i^l \lVert \theta_i^l - m_i^l \rVert^2, \qquad
         c_i^l = \sum_{B \ni l} \sum_{j \ne i} w_{ij}^B, \qquad
         m_i^l = \frac{1}{c_i^l} \sum_{B \ni l} \sum_{j \ne i} w_{ij}^B \theta_j^l$$
 
-        Equal to the weighted squared distances up to a constant. The means are computed here, reading every parameter
-        once; what the pull then costs in a training step does not depend on the number of networks.
+        Equal to the weighted squared distances up to a constant. One product of matrices a layer gives all means, so
+        that every parameter is read once; what a pull then costs in a training step does not depend on the number of
+        networks.
 
         Source: section 4.2.3.
-
-        Args:
-            network: i.
-            weights: $w$ of every block and pair.
-            trade_off: $\lambda$.
-        """
-        by_layer = self.standing.T @ weights[:, network].to("cpu", torch.float64)
-        parameters: list[Tensor] = []
-        means: list[Tensor] = []
-        strengths: list[float] = []
-        for layer, layer_weights in zip(self.layers.values(), by_layer.tolist()):
-            others = [j for j in layer if j != network and layer_weights[j] > 0]
-            if network not in layer or not others:
-                continue
-            parameters += layer[network]
-            means += weighted_mean([layer[j] for j in others], [layer_weights[j] for j in others])
-            strengths += [trade_off * sum(layer_weights[j] for j in others)] * len(layer[network])
-        return Pull(parameters, means, strengths)
-
-    @torch.no_grad()
-    def pulls(
-        self, networks: Sequence[int], weights: Float[Tensor, "blocks n n"], trade_off: float = 1.0
-    ) -> dict[int, Pull]:
-        r"""What all other networks, as they are now, do to each of some: `pull` of every one of them.
-
-        One product of matrices a layer gives all means, so that every parameter is read once, not once a network.
 
         Args:
             networks: those that are pulled.

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -33,17 +34,18 @@ class Pull:
         return Pull([row[0] for row in rows], [row[1] for row in rows], [row[2] for row in rows])
 
     @torch.no_grad()
-    def step(self, lr: float) -> None:
+    def step(self, reach: Callable[[Tensor], float | Tensor]) -> None:
         r"""The proximal step, in place: stable for every strength and learning rate.
 
         $$\theta^l \leftarrow \frac{\theta^l + 2 \eta s^l m^l}{1 + 2 \eta s^l}$$
 
         Args:
-            lr: $\eta$, how far a constant gradient of the task moves the weights in the end: the learning rate in
-                force, and with momentum $\mu$ that over $1 - \mu$. Else momentum outweighs the pull as often.
+            reach: $\eta$ of a parameter, or of each of its elements: how far a constant gradient of the task moves it
+                in the end. Else momentum, or Adam's division by the size of gradients, outweighs the pull.
         """
         if self.parameters:
-            fractions = [2 * lr * strength / (1 + 2 * lr * strength) for strength in self.strengths]
+            forces = [2 * strength * reach(p) for p, strength in zip(self.parameters, self.strengths)]
+            fractions: Any = [force / (1 + force) for force in forces]  # all numbers, or all tensors
             torch._foreach_lerp_(self.parameters, self.means, fractions)
 
     def loss(self) -> Tensor:

@@ -61,7 +61,7 @@ class Sharing:
         """How often weights were set, when, and what is left of them."""
         count, first, last = len(self.weighted_at), int(self.weighted_at[0]), int(self.weighted_at[-1])
         when = f"once, after epoch {first}" if count == 1 else f"{count} times, after epochs {first} to {last}"
-        pairs = self.weightings[-1][:, ~_diagonal(len(self.domains))]
+        pairs = self.weightings[-1][self.weightings[0] > 0]  # those that have a block in common
         left = f"Their mean is now {pairs.mean():.2f}, the largest {pairs.max():.2f}."
         if pairs.mean() < FAINT:
             left += " The networks have let go of each other: each is trained as if alone."
@@ -72,7 +72,7 @@ def links(weights: NDArray[Any], nearest: int) -> list[tuple[int, int]]:
     """Pairs of domains of which each is among the other's `nearest` by weight: the paper's figure 2.
 
     Args:
-        weights: of one block, (domains, domains).
+        weights: of one block, (domains, domains); zero for a pair that does not have it in common.
         nearest: how many neighbours count.
     """
     import numpy as np
@@ -81,7 +81,7 @@ def links(weights: NDArray[Any], nearest: int) -> list[tuple[int, int]]:
     for place, row in enumerate(weights):
         others = np.delete(np.arange(len(row)), place)
         close[place, others[np.argsort(-row[others], kind="stable")[:nearest]]] = True
-    return [(i, j) for i, j in zip(*np.nonzero(np.triu(close & close.T)))]
+    return [(i, j) for i, j in zip(*np.nonzero(np.triu(close & close.T & (weights > 0))))]
 
 
 def neighbours(domains: int) -> int:
@@ -150,7 +150,11 @@ def course_plot(
     scores = [(row["epoch"], times * next(iter(row["metrics"].values()))) for row in history if row["metrics"]]
     above.plot(*zip(*scores) if scores else ([], []), color=COLOURS[0], linewidth=1.8)
     above.set_ylabel(f"{metric}, {unit}" if unit else metric, color=INK)
-    below.plot(range(len(sharing.consistency)), sharing.consistency, color=COLOURS[1], linewidth=1.8)
+    first = int(sharing.weighted_at[0])  # from which on another norm is summed up: no line leads from one to the other
+    epochs = range(len(sharing.consistency))
+    for part, colour, norm in ((slice(first), GREY, "squared norm"), (slice(first, None), COLOURS[1], "robust norm")):
+        below.plot(epochs[part], sharing.consistency[part], color=colour, linewidth=1.8, label=norm)
+    below.legend(frameon=False, fontsize=8, labelcolor=INK)
     below.set_ylabel("consistency term", color=INK)
     below.set_ylim(bottom=0)
     below.set_xlabel("epoch", color=INK)

@@ -21,7 +21,7 @@ def isolated(network: DomainNetworks, *tasks: DomainTask) -> HardSharing:
 
 
 def share_all(network: DomainNetworks, *tasks: DomainTask) -> HardSharing:
-    r"""One network for all domains, with batch statistics for each, and a classifier where classes are told apart.
+    r"""One network for all domains, with batch statistics for each, and a classifier for each label space.
 
     $$\min_\theta \sum_i f_i(\theta)$$
 
@@ -58,6 +58,8 @@ def l2_reg(
     trade_off: float = 0.1,
     order: Order = "in_turn",
     pull: PullForm = "proximal",
+    shared: str = "*",
+    unshared: str = "",
     batch_norm: bool = False,
     ends: bool = False,
 ) -> JointIRLS:
@@ -71,6 +73,8 @@ def l2_reg(
         trade_off: $\lambda$.
         order: as in `joint_irls`.
         pull: as in `joint_irls`.
+        shared: as in `joint_irls`.
+        unshared: as in `joint_irls`.
         batch_norm: as in `joint_irls`.
         ends: as in `joint_irls`.
     """
@@ -81,6 +85,8 @@ def l2_reg(
         weighting="none",
         order=order,
         pull=pull,
+        shared=shared,
+        unshared=unshared,
         batch_norm=batch_norm,
         ends=ends,
     )

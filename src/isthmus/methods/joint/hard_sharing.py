@@ -19,10 +19,11 @@ class HardSharing(SideBySide):
 
     $$\min \sum_i f_i(\theta^1, \dots, \theta^k, \theta_i^{k+1}, \dots, \theta_i^L)$$
 
-    With `shared=0` each domain is learned in isolation; with 1 the matched networks are one for all, and only what is
-    not matched, such as classifiers, is each domain's own. In between are the baselines that the paper calls L2Reg (25
-    %) and L2Reg (50 %). A layer is a module with parameters of its own, in order of registration; a batch norm goes
-    with the layer before it and is not counted. Of a generator and a discriminator each has its own first layers.
+    With `shared=0` each domain is learned in isolation; with 1 the matched networks are one for all, and there is a
+    classifier for each label space: domains of the same classes have one in common. In between are the baselines that
+    the paper calls L2Reg (25 %) and L2Reg (50 %). A layer is a module with parameters of its own, in order of
+    registration; a batch norm goes with the layer before it and is not counted. Of a generator and a discriminator each
+    has its own first layers.
     Running statistics are each domain's own. Domains take turns batch by batch.
 
     Source: Zhang et al., "Joint learning of neural networks via iterative reweighted least squares", 2019, section 5,
@@ -41,11 +42,18 @@ class HardSharing(SideBySide):
         if not 0 <= shared <= 1:
             raise OptionError(f"Expected `shared` from 0 to 1, but got {shared}.")
         parts = {self.common(name): self._tie(name, shared) for name in self.matched}
-        shared_ones = {parameter for common in parts.values() for parameter in common}
+        if shared == 1:
+            self._tie_classifiers()
+        owner = {parameter: name for name, common in parts.items() for parameter in common}
         for name, group in super().groups().items():
-            parts[name] = [parameter for parameter in group.parameters() if parameter not in shared_ones]
+            parts[name] = [parameter for parameter in group.parameters() if parameter not in owner]
+            owner |= dict.fromkeys(parts[name], name)
         trained = {name: [p for p in parameters if p.requires_grad] for name, parameters in parts.items()}
         self.parts: dict[str, nn.Module] = {name: nn.ParameterList(those) for name, those in trained.items() if those}
+        self.owners = [
+            {name: tuple(dict.fromkeys(owner[p] for p in group.parameters() if p.requires_grad)) for name, group in own}
+            for own in (self.learner(place).named_children() for place in range(self.domains))
+        ]
 
     def groups(self) -> dict[str, nn.Module]:
         """What is shared of a matched group is one group, with one optimiser; the others hold what is left."""
@@ -56,11 +64,15 @@ class HardSharing(SideBySide):
         return f"common_{name}"
 
     def steps(self, batch: JointBatch, progress: float) -> Iterator[Update]:
-        learner = self.learner(batch.domain)
-        both = {name: (self.common(name), self.group_name(batch.domain, name)) for name, _ in learner.named_children()}
-        names = {name: tuple(part for part in parts if part in self.parts) for name, parts in both.items()}
-        for update in learner.steps(batch.samples):
-            yield update.named(names)
+        for update in self.learner(batch.domain).steps(batch.samples):
+            yield update.named(self.owners[batch.domain])
+
+    def _tie_classifiers(self) -> None:
+        """Let domains of the same classes have one and the same."""
+        for place in range(self.domains):
+            for name in self.learner(place).labelled:
+                one = self.learner(self.first_with(place, name)).get_submodule(name)
+                setattr(self.learner(place), name, one)
 
     def _tie(self, name: str, share: float) -> list[nn.Parameter]:
         """Make the first layers of a matched group one and the same in all domains; their parameters."""

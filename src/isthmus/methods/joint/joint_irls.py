@@ -50,6 +50,8 @@ class JointIRLS(SideBySide):
         sweeps: epochs of each network between two weightings.
         tolerance: no weight changes any more once none has changed by more than this.
         pull: `proximal`, or as part of the loss by its `gradient`.
+        shared: patterns of names of the layers that may be drawn together, parted by slashes: `backbone.conv*`.
+        unshared: patterns of those that may not.
         batch_norm: draw scale and shift of batch norms together too.
         ends: let first and last layer stand in two blocks, as all others do.
 
@@ -73,9 +75,11 @@ class JointIRLS(SideBySide):
         weighting: Literal["paper", "geman_mcclure", "none"] = "paper",
         initial_share: float = 0.5,
         order: Order = "in_turn",
-        sweeps: int = 1,
+        sweeps: int = 5,
         tolerance: float = 1e-2,
         pull: PullForm = "proximal",
+        shared: str = "*",
+        unshared: str = "",
         batch_norm: bool = False,
         ends: bool = False,
     ) -> None:
@@ -96,7 +100,10 @@ class JointIRLS(SideBySide):
         self.tolerance = tolerance
         self.proximal = pull == "proximal"
         networks = [self.matched_network(place) for place in range(self.domains)]
-        self.layers = MatchedLayers(networks, batch_norm=batch_norm, ends=ends)
+        apart = unshared.split("/") if unshared else []
+        self.layers = MatchedLayers(
+            networks, shared=shared.split("/"), unshared=apart, batch_norm=batch_norm, ends=ends
+        )
         unit = self.layers.unit_weights()
         self.register_buffer("weightings", unit.new_zeros(0, *unit.shape))
         self.register_buffer("weighted_at", torch.zeros(0, dtype=torch.long))
@@ -133,7 +140,8 @@ class JointIRLS(SideBySide):
 
     def steps(self, batch: JointBatch, progress: float) -> Iterator[Update]:
         learner = self.learner(batch.domain)
-        matched = {self.group_name(batch.domain, name): learner.get_submodule(name) for name in self.matched}
+        names = (*self.matched, *learner.labelled)
+        matched = {self.group_name(batch.domain, name): learner.get_submodule(name) for name in names}
         for update in self.updates(batch):
             pulled = [name for name in matched if name in update.groups]
             pull = self._pull(batch.domain).of(p for name in pulled for p in matched[name].parameters())
@@ -168,7 +176,7 @@ class JointIRLS(SideBySide):
     def _pull(self, domain: int) -> Pull:
         """In turn, the others rest while a network has its turn: one pull serves until the next one's."""
         if domain not in self.pulls:
-            self.pulls = {domain: self.layers.pull(domain, self.weights, self.trade_off)}
+            self.pulls = self.layers.pulls([domain], self.weights, self.trade_off)
         return self.pulls[domain]
 
     def _load_from_state_dict(self, state_dict: dict[str, Tensor], prefix: str, *rest: Any) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from isthmus.checks import below, positive
 from isthmus.data.batches import JointBatch
@@ -20,8 +20,9 @@ class PretrainFinetune(SideBySide):
 
     $$\min_{\theta} \sum_i f_i(\theta) \quad \text{then} \quad \min_{\theta_i} f_i(\theta_i) \text{ for each } i$$
 
-    What is not matched, such as classifiers, is each domain's own throughout. The second part has optimisers and a
-    schedule of its own. Domains take turns batch by batch.
+    In the first part domains of the same classes have one classifier; other groups that are not matched are each
+    domain's own throughout. The second part has optimisers and a schedule of its own. Domains take turns batch by
+    batch.
 
     Source: Zhang et al., "Joint learning of neural networks via iterative reweighted least squares", 2019, section 5,
     the baselines.
@@ -63,21 +64,25 @@ class PretrainFinetune(SideBySide):
             return super().predictors()
         return tuple(self._on_common(place).predictor() for place in range(self.domains))
 
+    def _common(self, place: int) -> dict[str, nn.Module]:
+        """What stands for a domain's groups while one network is trained for all."""
+        names = [name for name, _ in self.learner(place).named_children()]
+        return {name: self.learner(self.first_with(place, name)).get_submodule(name) for name in names}
+
     def _on_common(self, place: int) -> Learner:
-        """A domain's learner on the matched networks of the first."""
-        return self.learner(place).with_matched(self.learner(0))
+        return self.learner(place).borrowing(self._common(place))
 
     def _pretraining_steps(self, batch: JointBatch, progress: float) -> Iterator[Update]:
         learner = self._on_common(batch.domain)
-        places = {name: 0 if name in self.matched else batch.domain for name, _ in learner.named_children()}
+        places = {name: self.first_with(batch.domain, name) for name, _ in learner.named_children()}
         names = {name: (self.group_name(place, name),) for name, place in places.items()}
         for update in learner.steps(batch.samples):
             yield update.named(names)
 
     def _part(self) -> None:
         """Give every domain a copy of the common networks."""
-        common = self.matched_network(0).state_dict()
         for place in range(1, self.domains):
-            self.matched_network(place).load_state_dict(common)
+            for name, group in self._common(place).items():
+                self.learner(place).get_submodule(name).load_state_dict(group.state_dict())
         self.apart.fill_(True)
         self.finetuning = True

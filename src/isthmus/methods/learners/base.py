@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from copy import copy, deepcopy
 from typing import ClassVar
 
@@ -19,12 +19,14 @@ class Learner(nn.Module, ABC):
 
     Attributes:
         matched: the groups that other domains have in the same form: what methods share or draw together, layer by
-            layer. The others are the domain's own.
+            layer.
+        labelled: those that only domains of the same classes have in the same form. The others are the domain's own.
         pretrained: whether the matched groups' weights come from another data set.
         convolutional: whether images should be laid out channels-last.
     """
 
     matched: ClassVar[tuple[str, ...]]
+    labelled: ClassVar[tuple[str, ...]] = ()
     pretrained: bool = False
     convolutional: bool = True
 
@@ -40,8 +42,12 @@ class Learner(nn.Module, ABC):
     def predictor(self) -> Predictor:
         """What prediction needs of the networks."""
 
-    def matched_network(self) -> nn.Module:
-        """The matched groups as one network."""
+    def matched_network(self, classes: str) -> nn.Module:
+        """What is matched as one network.
+
+        Args:
+            classes: what the domain's classes are called, so that labelled groups of others have other names.
+        """
         parts = {name: self.get_submodule(name) for name in self.matched}
         return next(iter(parts.values())) if len(parts) == 1 else nn.ModuleDict(parts)
 
@@ -49,11 +55,11 @@ class Learner(nn.Module, ABC):
         """A learner for another domain, from the same initial weights."""
         return deepcopy(self)
 
-    def with_matched(self, other: Learner) -> Learner:
-        """This learner with the other's matched groups in place of its own; nothing is copied."""
-        borrowing = copy(self)
-        borrowing._modules = {**self._modules, **{name: other._modules[name] for name in self.matched}}
-        return borrowing
+    def borrowing(self, groups: Mapping[str, nn.Module]) -> Learner:
+        """This learner with others' groups in place of its own; nothing is copied."""
+        borrower = copy(self)
+        borrower._modules = {**self._modules, **groups}
+        return borrower
 
     def stage_rates(self, decay: float) -> dict[nn.Parameter, float]:
         """Learning-rate factors by depth; none unless the architecture counts stages."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Iterator
 from copy import deepcopy
 
@@ -18,20 +19,27 @@ from isthmus.nn.classifiers import Classifier
 
 
 class ClassificationLearner(Learner):
-    """A backbone, which is matched, and one linear layer, which is not: classes differ by domain."""
+    """A backbone, which is matched, and one linear layer, which is where domains have the same classes."""
 
     matched = ("backbone",)
+    labelled = ("head",)
 
     def __init__(self, backbone: Backbone, task: Classification) -> None:
         super().__init__()
         self.backbone = backbone
         self.head = nn.Linear(backbone.out_features, task.num_classes)
+        self.task = task
         self.pretrained = backbone.pretrained
         self.convolutional = backbone.convolutional
 
     def beside(self, task: DomainTask) -> Learner:
+        if task == self.task:
+            return deepcopy(self)
         assert isinstance(task, Classification)  # as all domains of a problem have tasks of one kind
         return ClassificationLearner(deepcopy(self.backbone), task)
+
+    def matched_network(self, classes: str) -> nn.Module:
+        return nn.Sequential(OrderedDict([*self.backbone.named_children(), (f"head of {classes}", self.head)]))
 
     def steps(self, samples: DomainBatch) -> Iterator[Update]:
         if not isinstance(samples, Labelled):
