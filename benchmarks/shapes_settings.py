@@ -1,8 +1,9 @@
 """Settings and methods compared on the validation split of `shapes`, never on its exam.
 
-Equal or shifted poses, how batches are normalised, where a discriminator looks:
+Equal or shifted poses, how batches are normalised, where a discriminator looks, what of the real look there is:
 
 python benchmarks/shapes_settings.py --epochs 12 --methods baseline mtl_both headfreeze headfreeze:converge=0.7
+python benchmarks/shapes_settings.py --methods baseline baseline+feature_adversary --real azimuth=25 texture=0
 """
 
 from __future__ import annotations
@@ -11,15 +12,22 @@ import argparse
 import tempfile
 from dataclasses import replace
 from pathlib import Path
-from typing import get_args
+from typing import Any, get_args
 
 from rich.console import Console
 
 import isthmus
 from isthmus.data.benchmarks.shapes import shapes
 from isthmus.data.recipes import BatchNorm
+from isthmus.data.shapes import REAL
 from isthmus.report.pixelwise import metric_table
 from isthmus.report.tables import summary_table
+
+
+def changed(text: str) -> tuple[str, Any]:
+    """An attribute of `Look` and its value: a number, or `none`."""
+    name, _, value = text.partition("=")
+    return name, None if value == "none" else int(value) if name == "lights" else float(value)
 
 
 def main() -> None:
@@ -31,6 +39,7 @@ def main() -> None:
     parser.add_argument("--batch-norm", choices=get_args(BatchNorm), default="joint")
     parser.add_argument("--epochs", type=int, default=20)
     parser.add_argument("--seeds", type=int, default=1)
+    parser.add_argument("--real", nargs="*", type=changed, default=[], metavar="NAME=VALUE", help="of `Look`")
     options = parser.parse_args()
 
     problem = shapes(
@@ -38,6 +47,7 @@ def main() -> None:
         main=tuple(options.main),
         anchors=tuple(options.anchors),
         measured_on="validation",
+        real=replace(REAL, **dict(options.real)),
     )
     recipe = replace(
         problem.recipe, batch_norm=options.batch_norm, epochs=options.epochs, evaluations=max(options.epochs // 4, 1)

@@ -39,6 +39,7 @@ def shapes(
     main: tuple[str, ...] = ("normals",),
     anchors: tuple[str, ...] = ("segmentation",),
     measured_on: Literal["exam", "validation"] = "exam",
+    real: Look = REAL,
 ) -> Problem:
     """The problem; `measured_on="validation"` is for choosing settings without looking at the exam.
 
@@ -48,10 +49,11 @@ def shapes(
         main: the tasks that count: of `normals`, `segmentation`, `depth`, `keypoints`.
         anchors: the tasks that help.
         measured_on: the split that scores are taken on.
+        real: the target's look.
     """
     poses = TUMBLED if shifted else UPRIGHT
     source = _rendered("source", SYNTHETIC, UPRIGHT)
-    target, measured = (_rendered(split, REAL, poses) for split in ("target", measured_on))
+    target, measured = (_rendered(split, real, poses) for split in ("target", measured_on))
     name = "shapes-shifted" if shifted else "shapes"
     return Problem(
         name=name if measured_on == "exam" else f"{name}:{measured_on}",
