@@ -52,7 +52,7 @@ def parts(domains: int) -> dict[str, float]:
     network = method.predictors()[0]
     assert isinstance(network, Classifier)
     optimizer = torch.optim.SGD(network.parameters(), 0.01, momentum=0.9, fused=True)
-    pull = layers.pull(0, weights, method.trade_off)
+    pull = layers.pulls([0], weights, method.trade_off)[0]
 
     def task() -> None:
         assert isinstance(batch.samples, Labelled)
@@ -66,8 +66,8 @@ def parts(domains: int) -> dict[str, float]:
 
     return {
         "tasks": domains * STEPS * seconds(task, 5),
-        "pulls": domains * STEPS * seconds(lambda: pull.step(0.1), 50),
-        "in turn": domains * seconds(lambda: layers.pull(0, weights, method.trade_off), 5),
+        "pulls": domains * STEPS * seconds(lambda: pull.step(lambda parameter: 0.1), 50),
+        "in turn": domains * seconds(lambda: layers.pulls([0], weights, method.trade_off), 5),
         "together": seconds(lambda: layers.pulls(everyone, weights, method.trade_off), 3),
         "weighting": seconds(weighting, 3),
     }

@@ -25,6 +25,7 @@ from isthmus.engine.trainer import Trainer
 from isthmus.errors import DivergenceError, OptionError, RunFolderError
 from isthmus.experiments.networks import backbone_for
 from isthmus.methods import Method, Stage, Update, build_method
+from isthmus.methods.base import Reach
 from isthmus.nn.backbones import MLPBackbone, build_backbone
 
 
@@ -143,20 +144,22 @@ def test_stages_of_the_backbone_learn_at_their_own_rates() -> None:
         torch.testing.assert_close(after[f"{name}.weight"], before[f"{name}.weight"] - rate)
 
 
-def test_what_follows_a_step_sees_new_weights_and_how_far_they_go() -> None:
-    recipe = Recipe(optimizer="sgd", lr=0.1, momentum=0.9, weight_decay=0.0)
+@pytest.mark.parametrize(("optimizer", "expected"), [("sgd", 0.1 / (1 - 0.9)), ("adam", 0.1 / 3)])
+def test_what_follows_a_step_sees_new_weights_and_how_far_they_go(optimizer: Any, expected: float) -> None:
+    """A constant gradient of 1 gathers momentum; Adam divides by the gradients of 3 that it has seen."""
+    recipe = Recipe(optimizer=optimizer, lr=0.1, momentum=0.9, weight_decay=0.0)
     method = build_method("source_only", build_backbone("mlp:hidden=4", (8,)), 2)
     stepper = Stepper(method, (), recipe, fabric())
     weight, seen = method.head.weight, []
     before = weight.detach().clone()
 
-    def then(reach: float) -> None:
-        seen.append((reach, weight.detach().clone()))
+    def then(reach: Reach) -> None:
+        seen.append((reach(weight), weight.detach().clone()))
 
     stepper.schedule(0.0)
-    stepper.step(Update(weight.sum(), on=("head",), then=then))
+    stepper.step(Update(3 * weight.sum(), on=("head",), then=then))
     ((reach, after),) = seen
-    assert reach == pytest.approx(0.1 / (1 - 0.9))
+    torch.testing.assert_close(torch.as_tensor(reach).expand_as(weight), torch.full_like(weight, expected))
     assert torch.equal(after, weight)
     assert (after < before).all()
 
