@@ -38,7 +38,8 @@ def test_the_table_has_a_line_for_each_domain(folder: Path) -> None:
 def test_the_report_shows_who_shares_what(folder: Path) -> None:
     assert "Who shares what" in (folder / "report.html").read_text()
     found = read_findings(folder / "runs" / "joint_irls_trade_off_0.1-seed0")
-    assert found["layers"].tolist() == ["backbone.layers.0", "backbone.layers.4", "hidden.1", "hidden.5", "head of domain 1"]
+    layers = ["backbone.layers.0", "backbone.layers.4", "hidden.1", "hidden.5", "head of domain 1"]
+    assert found["layers"].tolist() == layers
     assert not (folder / "runs" / "isolated-seed0" / "findings.npz").exists()
 
 
