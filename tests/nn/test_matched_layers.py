@@ -105,7 +105,7 @@ def test_a_part_of_a_pull_moves_what_it_is_of() -> None:
     pull.of([]).step(moving(1.0))
 
 
-def test_pulls_over_several_chunks_of_networks_that_have_not_all_the_same_layers() -> None:
+def test_pulls_over_several_chunks_are_the_written_out_means() -> None:
     """One of them, whose weights are zero, is tied to no other."""
     torch.manual_seed(0)
     wide = [nn.Sequential(nn.Linear(90, 100), nn.Linear(100, 2)) for _ in range(3)]
@@ -123,6 +123,25 @@ def test_pulls_over_several_chunks_of_networks_that_have_not_all_the_same_layers
     mean = sum(w[j] * networks[j][0].weight for j in w) / sum(w.values())
     torch.testing.assert_close(pulls[0].means[0], mean.detach(), rtol=1e-12, atol=1e-14)
     assert pulls[0].strengths[0] == pytest.approx(0.3 * float(sum(w.values())))
+
+
+@pytest.mark.parametrize("ends", [False, True])
+def test_pulls_of_all_at_once_are_those_of_each(ends: bool) -> None:
+    """With networks that have not all the same layers, one of them tied to no other, over several chunks."""
+    wide = [nn.Sequential(nn.Linear(90, 100), nn.Linear(100, 2)) for _ in range(3)]
+    networks = [*wide, nn.Sequential(nn.Linear(90, 100)), nn.Sequential(nn.Linear(90, 100))]
+    matched = MatchedLayers([net.double() for net in networks], ends=ends)
+    weights = symmetric_weights(matched)
+    weights[:, 4] = weights[:, :, 4] = 0
+    pulls = matched.pulls([0, 3, 4], weights, trade_off=0.3)
+    assert list(pulls) == [0, 3, 4]
+    assert pulls[4].parameters == []
+    for i in (0, 3):
+        alone = matched.pulls([i], weights, trade_off=0.3)[i]
+        assert [id(p) for p in pulls[i].parameters] == [id(p) for p in alone.parameters]
+        assert pulls[i].strengths == pytest.approx(alone.strengths)
+        for mean, expected in zip(pulls[i].means, alone.means):
+            torch.testing.assert_close(mean, expected, rtol=1e-12, atol=1e-14)
 
 
 def test_the_pull_is_the_weighted_distances_gradient() -> None:
@@ -168,6 +187,7 @@ def test_equal_networks_stay_where_they_are() -> None:
     weights = irls_weights(squared, scales(squared))
     assert torch.equal(weights, matched.unit_weights())
     matched.pulls([1], weights / 3, trade_off=10.0)[1].step(moving(0.1))
+    matched.pulls([0, 2], weights / 3, trade_off=10.0)[2].step(moving(0.1))
     assert all(torch.equal(p, q) for net in networks for p, q in zip(net.parameters(), first.parameters()))
 
 
@@ -219,16 +239,16 @@ def test_architectures_are_matched_where_they_agree() -> None:
     squared = matched.squared_distances()
     assert torch.equal(squared.isfinite(), matched.present | torch.eye(3, dtype=torch.bool))
     weights = irls_weights(squared, scales(squared))
-    pulls = matched.pulls([0, 1], weights)
-    assert [len(pulls[i].parameters) for i in (0, 1)] == [5, 7]
-    to = dict(zip(map(id, pulls[1].parameters), pulls[1].means))[id(networks[1].between.weight)]
-    torch.testing.assert_close(to, networks[2].between.weight.detach())
+    assert [len(pull.parameters) for pull in matched.pulls([0, 1], weights).values()] == [5, 7]
+    pull = matched.pulls([1], weights)[1]
+    to = dict(zip(map(id, pull.parameters), pull.means))[id(networks[1].between.weight)]
+    assert torch.equal(to, networks[2].between.weight)
 
 
 RESTING = [
     Recipe(optimizer="sgd", lr=0.1, momentum=0.0, weight_decay=0.0),
     Recipe(optimizer="sgd", lr=0.01, momentum=0.9, weight_decay=0.0),
-    Recipe(optimizer="adam", lr=0.01, momentum=0.5, weight_decay=0.0),
+    Recipe(optimizer="adam", lr=0.1, momentum=0.5, weight_decay=0.0),
 ]
 
 
@@ -242,6 +262,8 @@ def test_step_and_loss_rest_at_the_same_weights(recipe: Recipe, strength: float)
     optimum, mean = torch.randn(2, 5, generator=random, dtype=torch.float64)
     eye = torch.eye(5, dtype=torch.float64)
     expected = torch.linalg.solve(curvature + 2 * strength * eye, curvature @ optimum + 2 * strength * mean)
+    # Adam, whose steps follow the schedule, is still on its last millionth.
+    near = {"rtol": 1e-6, "atol": 1e-8} if recipe.optimizer == "sgd" else {"rtol": 1e-5, "atol": 1e-6}
     for proximal in (True, False):
         module = One(torch.zeros(5, dtype=torch.float64))
         pull = Pull([module.theta], [mean], [strength])
@@ -252,7 +274,7 @@ def test_step_and_loss_rest_at_the_same_weights(recipe: Recipe, strength: float)
             task = difference @ curvature @ difference / 2
             loss = task if proximal else task + pull.loss()
             stepper.step(Update(loss, on=("part",), then=pull.step if proximal else None))
-        torch.testing.assert_close(module.theta.detach(), expected, rtol=1e-3, atol=1e-3)
+        torch.testing.assert_close(module.theta.detach(), expected, **near)
 
 
 class One(nn.Module):

@@ -114,7 +114,7 @@ class Stepper:
 
         def reach(parameter: Tensor) -> float | Tensor:
             optimizer, group = places[parameter]
-            state, lr = optimizer.state[parameter], float(group["lr"])
+            state, lr = optimizer.state.get(parameter, {}), float(group["lr"])
             if "exp_avg_sq" not in state:
                 return lr / (1 - float(group.get("momentum", 0.0)))
             squares: Tensor = state["exp_avg_sq"] / (1 - group["betas"][1] ** state["step"])

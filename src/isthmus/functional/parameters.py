@@ -45,7 +45,7 @@ def squared_distances(rows: Sequence[tuple[Tensor, ...]]) -> Float[Tensor, "n n"
 
 
 def weighted_means(rows: Sequence[tuple[Tensor, ...]], shares: Float[Tensor, "means n"]) -> list[list[Tensor]]:
-    r"""Several weighted means $\sum_j s_{kj} \theta_j$ at once, by one product of matrices.
+    r"""Several weighted means $\sum_j s_{kj} \theta_j$ at once, by one product of matrices; a single one step by step.
 
     Equal tensors have themselves for a mean exactly.
 
@@ -56,6 +56,8 @@ def weighted_means(rows: Sequence[tuple[Tensor, ...]], shares: Float[Tensor, "me
     >>> weighted_means([(torch.zeros(2),), (torch.ones(2),)], torch.tensor([[0.5, 0.5], [0.25, 0.75]]))
     [[tensor([0.5000, 0.5000])], [tensor([0.7500, 0.7500])]]
     """
+    if len(shares) == 1:
+        return [_running_mean(rows, shares[0].tolist())]
     means: list[list[Tensor]] = [[] for _ in shares]
     for tensors in zip(*rows):
         whole = tensors[0].new_empty(len(shares), tensors[0].numel())
@@ -66,6 +68,17 @@ def weighted_means(rows: Sequence[tuple[Tensor, ...]], shares: Float[Tensor, "me
             part.copy_(torch.addmm(first, shares.to(differences), differences))
         for own, mean in zip(means, whole):
             own.append(mean.view(tensors[0].shape))
+    return means
+
+
+def _running_mean(rows: Sequence[tuple[Tensor, ...]], shares: Sequence[float]) -> list[Tensor]:
+    """One weighted mean, of which nothing but the mean itself is written."""
+    means = [torch.zeros_like(tensor) for tensor in rows[0]]
+    total = 0.0
+    for tensors, share in zip(rows, shares):
+        if share > 0:
+            total += share
+            torch._foreach_lerp_(means, list(tensors), [share / total] * len(means))
     return means
 
 
