@@ -11,6 +11,7 @@ import argparse
 import tempfile
 from dataclasses import replace
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 from rich.console import Console
@@ -21,6 +22,7 @@ from isthmus.data.benchmarks.completion import cifar_completion, digits_completi
 from isthmus.data.benchmarks.generation import digits_generation, mnist_generation
 from isthmus.data.benchmarks.joint_digits import joint_digits
 from isthmus.data.benchmarks.joint_looks import digits_looks
+from isthmus.data.recipes import Schedule
 from isthmus.report.results import read_findings
 from isthmus.report.tables import summary_table
 
@@ -39,12 +41,14 @@ def main() -> None:
     parser.add_argument("problem", choices=PROBLEMS)
     parser.add_argument("--methods", nargs="+", default=["isolated", "share_all", "l2_reg", "joint_irls"])
     parser.add_argument("--epochs", type=int, help="instead of the problem's own number")
+    parser.add_argument("--schedule", choices=get_args(Schedule), help="instead of the problem's own")
     parser.add_argument("--seeds", type=int, default=1)
     parser.add_argument("--data-root", type=Path)
     options = parser.parse_args()
 
     problem = PROBLEMS[options.problem](data_root(options.data_root), measured_on="validation")
-    recipe = replace(problem.recipe, epochs=options.epochs or problem.recipe.epochs)
+    own = problem.recipe
+    recipe = replace(own, epochs=options.epochs or own.epochs, schedule=options.schedule or own.schedule)
     console = Console()
     with tempfile.TemporaryDirectory() as folder:
         comparison = isthmus.compare(

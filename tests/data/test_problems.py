@@ -243,7 +243,7 @@ def test_vectors_are_standardised_by_the_source() -> None:
         {"clip_norm": 0.0},
         {"evaluations": 0},
         {"optimizer": "lion"},
-        {"schedule": "cosine"},
+        {"schedule": "linear"},
         {"batch_norm": "shared"},
     ],
 )

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from isthmus.functional.adversarial import domain_confusion, domain_discrimination, inverted_labels
-from isthmus.functional.schedules import annealing, ramp
+from isthmus.functional.schedules import annealing, cosine, ramp
 from isthmus.nn.gradient_reversal import reverse_gradient
 
 
@@ -123,6 +123,8 @@ def test_schedules_take_the_papers_values() -> None:
     assert ramp(1.0) == pytest.approx(math.tanh(5))  # 2/(1 + e^−10) − 1
     assert annealing(0.0) == 1
     assert annealing(1.0) == pytest.approx(11**-0.75)
+    assert [cosine(p) for p in (0.0, 1 / 3, 0.5, 2 / 3, 1.0)] == pytest.approx([1, 3 / 4, 1 / 2, 1 / 4, 0])
     steps = [k / 10 for k in range(11)]
     assert sorted(map(ramp, steps)) == [ramp(p) for p in steps]
-    assert sorted(map(annealing, steps), reverse=True) == [annealing(p) for p in steps]
+    for falling in (annealing, cosine):
+        assert sorted(map(falling, steps), reverse=True) == [falling(p) for p in steps]

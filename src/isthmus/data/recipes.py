@@ -8,7 +8,7 @@ from typing import Literal, get_args
 from isthmus.checks import at_least, below, one_of, positive
 
 Optimizer = Literal["sgd", "adam", "adamw"]
-Schedule = Literal["annealed", "constant"]
+Schedule = Literal["annealed", "cosine", "constant"]
 BatchNorm = Literal["separate", "joint", "frozen"]
 
 
@@ -27,7 +27,8 @@ class Recipe:
         stage_lr_decay: learning rate of a stage of the backbone as a share of the next one's.
         momentum: of SGD, and the first of Adam's and AdamW's decay rates.
         weight_decay: L2 penalty (SGD, Adam) or decoupled decay (AdamW).
-        schedule: `annealed`, (1 + 10 p)^-0.75 over progress p, or `constant`.
+        schedule: of the learning rate over progress p: `annealed`, (1 + 10 p)^-0.75, `cosine`, (1 + cos πp) / 2, or
+            `constant`.
         clip_norm: largest norm of an update's gradient; None for no clipping.
         batch_norm: `separate`, `joint` or `frozen` batch statistics.
         evaluations: about how many times a run is evaluated; the last epoch always is.

@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn.utils import clip_grad_norm_
 
-from isthmus.data.recipes import Recipe
-from isthmus.functional.schedules import annealing
+from isthmus.data.recipes import Recipe, Schedule
+from isthmus.functional.schedules import annealing, cosine
 from isthmus.methods.base import Method, Reach, Update
 
 if TYPE_CHECKING:
     from lightning.fabric import Fabric
+
+FALLING: dict[Schedule, Callable[[float], float]] = {
+    "annealed": annealing,
+    "cosine": cosine,
+    "constant": lambda progress: 1.0,
+}
+"""Factors of the learning rate, by progress."""
 
 
 class Stepper:
@@ -58,8 +65,7 @@ class Stepper:
 
     def schedule(self, progress: float, factor: float = 1.0) -> None:
         """Set the learning rates for this point of the stage, all times `factor`."""
-        if self.recipe.schedule == "annealed":
-            factor *= annealing(progress)
+        factor *= FALLING[self.recipe.schedule](progress)
         for name, optimizer in self.optimizers.items():
             for group in optimizer.param_groups:
                 group["lr"] = self.lrs[name] * factor * group["lr_factor"]

@@ -33,3 +33,16 @@ def annealing(progress: float, *, alpha: float = 10.0, beta: float = 0.75) -> fl
     0.1656
     """
     return math.pow(1.0 + alpha * progress, -beta)
+
+
+def cosine(progress: float) -> float:
+    r"""Factor of the learning rate that falls from 1 to 0 along half a period of the cosine.
+
+    $$\eta_p / \eta_0 = \tfrac{1}{2} (1 + \cos \pi p)$$
+
+    Source: Loshchilov and Hutter, "SGDR: Stochastic gradient descent with warm restarts", equation 5, without restarts.
+
+    >>> [round(cosine(p), 4) for p in (0.0, 0.5, 1.0)]
+    [1.0, 0.5, 0.0]
+    """
+    return (1.0 + math.cos(math.pi * progress)) / 2.0

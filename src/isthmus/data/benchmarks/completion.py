@@ -42,8 +42,16 @@ def cifar_completion(data_root: Path, *, measured_on: Literal["exam", "validatio
         name="cifar-completion" if measured_on == "exam" else f"cifar-completion:{measured_on}",
         domains=tuple(Domain(kind, data.samples, task=Completion(11)) for kind, data in train.items()),
         input=INPUT,
-        backbone="autoencoder:width=16",
-        recipe=Recipe(epochs=60, batch_size=16, optimizer="adam", lr=2e-3, weight_decay=0.0, evaluations=20),
+        backbone="autoencoder:width=8",
+        recipe=Recipe(
+            epochs=60,
+            batch_size=32,
+            optimizer="adam",
+            lr=2e-3,
+            weight_decay=0.0,
+            schedule="cosine",
+            evaluations=20,
+        ),
         exams=tuple(Exam(kind, data.samples) for kind, data in measured.items()),
     )
 

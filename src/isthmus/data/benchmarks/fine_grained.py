@@ -19,7 +19,7 @@ INPUT = ImageInput(3, 299, 344, (0.5,) * 3, (0.5,) * 3)
 """As InceptionV3's weights want it."""
 VALIDATION = 0.25
 """Share of each class's training photographs that choosing settings is measured on."""
-RECIPE = Recipe(epochs=30, batch_size=32, evaluations=15)
+RECIPE = Recipe(epochs=30, batch_size=32, schedule="cosine", evaluations=15)
 
 
 def fine_grained(data_root: Path, *, measured_on: Literal["exam", "validation"] = "exam") -> Problem:

@@ -23,7 +23,7 @@ FEW = 25
 """Training images of each class in each domain."""
 MEASURED = 200
 """Largest number of images of each class that a domain is measured on."""
-RECIPE = Recipe(epochs=240, batch_size=50, lr=0.02, weight_decay=5e-4, evaluations=20)
+RECIPE = Recipe(epochs=120, batch_size=50, lr=0.02, weight_decay=5e-4, schedule="cosine", evaluations=20)
 
 
 def joint_digits(data_root: Path, *, measured_on: Literal["exam", "validation"] = "exam") -> Problem:

@@ -92,6 +92,6 @@ def digits_looks(data_root: Path | None = None, *, measured_on: Literal["exam", 
         domains=tuple(domains),
         input=ImageInput.plain(3, SIZE),
         backbone="digits:dropout=0.1",
-        recipe=Recipe(epochs=40, steps_per_epoch=5, batch_size=BATCH, lr=0.05, evaluations=20),
+        recipe=Recipe(epochs=40, steps_per_epoch=5, batch_size=BATCH, lr=0.05, schedule="cosine", evaluations=20),
         exams=tuple(exams),
     )

@@ -58,12 +58,13 @@ def joint_folder_problem(
         folders, backbone=backbone, image_size=image_size, on_bad_image=on_bad_image, memory_budget=memory_budget
     )
     measured, learnt, notes = zip(*(images.parted(place) for place in range(len(folders))))
+    batch_size = max(2, min(Recipe().batch_size, *(len(part.labels) for part in learnt)))
     return Problem(
         name=name or "-".join(images.names),
         domains=tuple(part.domain(label) for part, label in zip(learnt, images.names)),
         input=images.input,
         backbone=images.backbone,
-        recipe=Recipe(batch_size=max(2, min(Recipe().batch_size, *(len(part.labels) for part in learnt)))),
+        recipe=Recipe(batch_size=batch_size, schedule="cosine"),
         exams=tuple(part.exam(label) for part, label in zip(measured, images.names)),
         notes=(*images.notes, *notes),
     )
