@@ -12,13 +12,11 @@ from torch import Tensor
 from isthmus.data.inputs import ImageInput, describe, from_description
 from isthmus.data.pixelwise import Depth, Keypoints, PixelTask, Segmentation, SurfaceNormals
 from isthmus.data.samples import Samples
-from isthmus.errors import IsthmusError, ModelFileError
 from isthmus.evaluation.dense import dense_outputs, predicted
 from isthmus.evaluation.models import (
-    AGAIN,
-    DESCRIPTION,
     SCHEMA,
     check_kinds,
+    must_fit,
     read_model,
     without_weights,
     write_model,
@@ -79,18 +77,16 @@ def load_dense_model(folder: str | Path) -> DenseModel:
     folder = Path(folder)
     description, weights = read_model(folder)
     check_kinds(folder, description, {"backbone": str, "tasks": list, "input": dict, "trained_on": dict})
-    input = from_description(description["input"])
-    if not isinstance(input, ImageInput):
-        raise ModelFileError(f"{folder / DESCRIPTION} describes a model of maps without images. {AGAIN}")
-    try:
+    with must_fit(folder):
+        input = from_description(description["input"])
+        if not isinstance(input, ImageInput):
+            raise TypeError("its inputs are no images")
         tasks = tuple(_task(entry) for entry in description["tasks"])
         encoder = build_pyramid(without_weights(description["backbone"]), input.shape)
         maps = {task.name: task.channels for task in tasks}
         vectors = {task.name: task.width for task in tasks if task.width}
         network = DenseNetwork(encoder, maps, vectors, width=encoder.decoder)
         network.load_state_dict(weights)
-    except (IsthmusError, RuntimeError, KeyError, TypeError) as error:
-        raise ModelFileError(f"The weights and the description in {folder} do not fit: {error}. {AGAIN}") from error
     return DenseModel(network.eval(), description["backbone"], tasks, input, description["trained_on"])
 
 

@@ -11,9 +11,9 @@ from torch import Tensor
 
 from isthmus.data.inputs import ImageInput, describe, from_description
 from isthmus.data.tasks import Completion, Generation, ImageTask
-from isthmus.errors import IsthmusError, ModelFileError, OptionError
+from isthmus.errors import OptionError
 from isthmus.evaluation.generation import generated
-from isthmus.evaluation.models import AGAIN, SCHEMA, check_kinds, read_model, write_model
+from isthmus.evaluation.models import SCHEMA, check_kinds, must_fit, read_model, write_model
 from isthmus.nn.adversaries import Generator
 from isthmus.nn.autoencoder import AutoEncoder
 from isthmus.nn.image_networks import build_image_network
@@ -85,7 +85,7 @@ def load_image_model(folder: str | Path) -> ImageModel:
     folder = Path(folder)
     description, weights = read_model(folder)
     check_kinds(folder, description, {"backbone": str, "image_task": dict, "input": dict, "trained_on": dict})
-    try:
+    with must_fit(folder):
         input = from_description(description["input"])
         if not isinstance(input, ImageInput):
             raise TypeError("its inputs are no images")
@@ -93,6 +93,4 @@ def load_image_model(folder: str | Path) -> ImageModel:
         networks = build_image_network(description["backbone"], input.shape)
         network = networks if isinstance(networks, AutoEncoder) else networks.generator
         network.load_state_dict(weights)
-    except (IsthmusError, RuntimeError, KeyError, TypeError) as error:
-        raise ModelFileError(f"The weights and the description in {folder} do not fit: {error}. {AGAIN}") from error
     return ImageModel(network.eval(), description["backbone"], task, input, description["trained_on"])

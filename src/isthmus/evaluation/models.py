@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import textwrap
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -85,14 +87,11 @@ def load_model(folder: str | Path) -> Model:
     check_kinds(folder, description, kinds)
     if not all(isinstance(name, str) for name in description["classes"]):
         raise _incomplete(folder, ["classes"])
-    try:
-        classes = tuple(description["classes"])
+    classes = tuple(description["classes"])
+    with must_fit(folder):
         input = from_description(description["input"])
         network = _network(description, input)
         network.load_state_dict(weights)
-    except (IsthmusError, RuntimeError) as error:
-        reason = textwrap.shorten(str(error), 250, placeholder=" …").rstrip(".")
-        raise ModelFileError(f"The weights and the description in {folder} do not fit: {reason}. {AGAIN}") from error
     return Model(network.eval(), description["backbone"], classes, input, description["trained_on"])
 
 
@@ -136,6 +135,20 @@ def read_model(folder: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
     if not isinstance(description, dict) or description.get("schema") != SCHEMA:
         raise ModelFileError(f"{folder / DESCRIPTION} is not a model description of schema {SCHEMA}.")
     return description, weights
+
+
+@contextmanager
+def must_fit(folder: Path) -> Iterator[None]:
+    """What fails in here fails because the weights and the description in a folder do not fit each other.
+
+    Raises:
+        ModelFileError: instead of the error.
+    """
+    try:
+        yield
+    except (IsthmusError, RuntimeError, KeyError, TypeError) as error:
+        reason = textwrap.shorten(str(error), 250, placeholder=" …").rstrip(".")
+        raise ModelFileError(f"The weights and the description in {folder} do not fit: {reason}. {AGAIN}") from error
 
 
 def check_kinds(folder: Path, description: dict[str, Any], kinds: dict[str, type]) -> None:
