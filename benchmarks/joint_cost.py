@@ -17,6 +17,7 @@ from torch.nn.functional import cross_entropy
 
 from isthmus.data.batches import JointBatch, Labelled
 from isthmus.data.tasks import Classification
+from isthmus.functional.parameters import running_means
 from isthmus.functional.robust import irls_weights, scales
 from isthmus.methods.joint.joint_irls import JointIRLS
 from isthmus.nn.backbones import build_backbone
@@ -52,7 +53,7 @@ def parts(domains: int) -> dict[str, float]:
     network = method.predictors()[0]
     assert isinstance(network, Classifier)
     optimizer = torch.optim.SGD(network.parameters(), 0.01, momentum=0.9, fused=True)
-    pull = layers.pulls([0], weights, method.trade_off)[0]
+    pull = layers.pulls([0], weights, method.trade_off, running_means)[0]
 
     def task() -> None:
         assert isinstance(batch.samples, Labelled)
@@ -67,7 +68,7 @@ def parts(domains: int) -> dict[str, float]:
     return {
         "tasks": domains * STEPS * seconds(task, 5),
         "pulls": domains * STEPS * seconds(lambda: pull.step(lambda parameter: 0.1), 50),
-        "in turn": domains * seconds(lambda: layers.pulls([0], weights, method.trade_off), 5),
+        "in turn": domains * seconds(lambda: layers.pulls([0], weights, method.trade_off, running_means), 5),
         "together": seconds(lambda: layers.pulls(everyone, weights, method.trade_off), 3),
         "weighting": seconds(weighting, 3),
     }

@@ -54,7 +54,7 @@ def main() -> None:
         table.add_row(seen[0].title(block), _mean(within), _mean(across), f"{right} of {count}", f"{right / count:.0%}")
     console = Console()
     console.print(table)
-    console.print(f"{len(seen)} seeds; the last weighting of each.")
+    console.print(f"Seeds: {len(seen)}. The last weighting of each.")
     if options.figure:
         mean = replace(seen[0], weightings=last.mean(axis=0)[None])
         options.figure.write_text(network_plot(mean), encoding="utf-8")

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from isthmus.data.recipes import Recipe
 from isthmus.engine.stepping import Stepper
 from isthmus.errors import OptionError
+from isthmus.functional.parameters import running_means
 from isthmus.functional.robust import irls_weights, scales
 from isthmus.methods import Update
 from isthmus.nn.matched_layers import MatchedLayers
@@ -137,7 +138,7 @@ def test_pulls_of_all_at_once_are_those_of_each(ends: bool) -> None:
     assert list(pulls) == [0, 3, 4]
     assert pulls[4].parameters == []
     for i in (0, 3):
-        alone = matched.pulls([i], weights, trade_off=0.3)[i]
+        alone = matched.pulls([i], weights, 0.3, running_means)[i]
         assert [id(p) for p in pulls[i].parameters] == [id(p) for p in alone.parameters]
         assert pulls[i].strengths == pytest.approx(alone.strengths)
         for mean, expected in zip(pulls[i].means, alone.means):
@@ -186,7 +187,7 @@ def test_equal_networks_stay_where_they_are() -> None:
     assert squared.count_nonzero() == 0
     weights = irls_weights(squared, scales(squared))
     assert torch.equal(weights, matched.unit_weights())
-    matched.pulls([1], weights / 3, trade_off=10.0)[1].step(moving(0.1))
+    matched.pulls([1], weights / 3, 10.0, running_means)[1].step(moving(0.1))
     matched.pulls([0, 2], weights / 3, trade_off=10.0)[2].step(moving(0.1))
     assert all(torch.equal(p, q) for net in networks for p, q in zip(net.parameters(), first.parameters()))
 
@@ -240,7 +241,7 @@ def test_architectures_are_matched_where_they_agree() -> None:
     assert torch.equal(squared.isfinite(), matched.present | torch.eye(3, dtype=torch.bool))
     weights = irls_weights(squared, scales(squared))
     assert [len(pull.parameters) for pull in matched.pulls([0, 1], weights).values()] == [5, 7]
-    pull = matched.pulls([1], weights)[1]
+    pull = matched.pulls([1], weights, 1.0, running_means)[1]
     to = dict(zip(map(id, pull.parameters), pull.means))[id(networks[1].between.weight)]
     assert torch.equal(to, networks[2].between.weight)
 

@@ -45,7 +45,7 @@ def squared_distances(rows: Sequence[tuple[Tensor, ...]]) -> Float[Tensor, "n n"
 
 
 def weighted_means(rows: Sequence[tuple[Tensor, ...]], shares: Float[Tensor, "means n"]) -> list[list[Tensor]]:
-    r"""Several weighted means $\sum_j s_{kj} \theta_j$ at once, by one product of matrices; a single one step by step.
+    r"""Several weighted means $\sum_j s_{kj} \theta_j$ at once, by one product of matrices.
 
     Equal tensors have themselves for a mean exactly.
 
@@ -56,8 +56,6 @@ def weighted_means(rows: Sequence[tuple[Tensor, ...]], shares: Float[Tensor, "me
     >>> weighted_means([(torch.zeros(2),), (torch.ones(2),)], torch.tensor([[0.5, 0.5], [0.25, 0.75]]))
     [[tensor([0.5000, 0.5000])], [tensor([0.7500, 0.7500])]]
     """
-    if len(shares) == 1:
-        return [_running_mean(rows, shares[0].tolist())]
     means: list[list[Tensor]] = [[] for _ in shares]
     for tensors in zip(*rows):
         whole = tensors[0].new_empty(len(shares), tensors[0].numel())
@@ -71,14 +69,26 @@ def weighted_means(rows: Sequence[tuple[Tensor, ...]], shares: Float[Tensor, "me
     return means
 
 
-def _running_mean(rows: Sequence[tuple[Tensor, ...]], shares: Sequence[float]) -> list[Tensor]:
-    """One weighted mean, of which nothing but the mean itself is written."""
-    means = [torch.zeros_like(tensor) for tensor in rows[0]]
-    total = 0.0
-    for tensors, share in zip(rows, shares):
-        if share > 0:
-            total += share
-            torch._foreach_lerp_(means, list(tensors), [share / total] * len(means))
+def running_means(rows: Sequence[tuple[Tensor, ...]], shares: Float[Tensor, "means n"]) -> list[list[Tensor]]:
+    """The same, one mean after another and each from one network to the next: cheaper where there is only one.
+
+    It reads all that has a share, and writes nothing but the mean itself.
+
+    Args:
+        rows: the parameters of each network.
+        shares: those of a mean sum to 1.
+
+    >>> running_means([(torch.zeros(2),), (torch.ones(2),)], torch.tensor([[0.25, 0.75]]))
+    [[tensor([0.7500, 0.7500])]]
+    """
+    means = []
+    for each in shares.tolist():
+        mean, total = [torch.zeros_like(tensor) for tensor in rows[0]], 0.0
+        for tensors, share in zip(rows, each):
+            if share > 0:
+                total += share
+                torch._foreach_lerp_(mean, list(tensors), [share / total] * len(mean))
+        means.append(mean)
     return means
 
 

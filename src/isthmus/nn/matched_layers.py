@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from fnmatch import fnmatchcase
 from itertools import combinations
 
@@ -14,6 +14,9 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from isthmus.errors import OptionError
 from isthmus.functional.parameters import squared_distances, weighted_means
 from isthmus.nn.pull import Pull
+
+Means = Callable[[Sequence[tuple[Tensor, ...]], Tensor], list[list[Tensor]]]
+"""Of the parameters of each network, and shares (means, n)."""
 
 
 class MatchedLayers:
@@ -107,7 +110,11 @@ class MatchedLayers:
 
     @torch.no_grad()
     def pulls(
-        self, networks: Sequence[int], weights: Float[Tensor, "blocks n n"], trade_off: float = 1.0
+        self,
+        networks: Sequence[int],
+        weights: Float[Tensor, "blocks n n"],
+        trade_off: float = 1.0,
+        means: Means = weighted_means,
     ) -> dict[int, Pull]:
         r"""What the other networks, as they are now, do to each of some.
 
@@ -117,7 +124,7 @@ class MatchedLayers:
 
         Equal to the weighted squared distances up to a constant. One product of matrices a layer gives all means, so
         that every parameter is read once; what a pull then costs in a training step does not depend on the number of
-        networks.
+        networks. For a single network, `running_means` cost less.
 
         Source: section 4.2.3.
 
@@ -125,6 +132,7 @@ class MatchedLayers:
             networks: those that are pulled.
             weights: $w$ of every block and pair.
             trade_off: $\lambda$.
+            means: how they are computed.
         """
         by_layer = torch.einsum("bl,bij->lij", self.standing, weights.to("cpu", torch.float64))
         parts: dict[int, tuple[list[Tensor], list[Tensor], list[float]]] = {i: ([], [], []) for i in networks}
@@ -136,11 +144,11 @@ class MatchedLayers:
             if not pulled:
                 continue
             shares = between[pulled] / strengths[pulled, None]
-            for row, means in zip(pulled, weighted_means(list(layer.values()), shares)):
+            for row, mean in zip(pulled, means(list(layer.values()), shares)):
                 own, to, by = parts[holders[row]]
                 own += layer[holders[row]]
-                to += means
-                by += [trade_off * float(strengths[row])] * len(means)
+                to += mean
+                by += [trade_off * float(strengths[row])] * len(mean)
         return {i: Pull(*part) for i, part in parts.items()}
 
 

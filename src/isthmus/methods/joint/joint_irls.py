@@ -12,6 +12,7 @@ from isthmus.checks import at_least, one_of, positive
 from isthmus.data.batches import JointBatch
 from isthmus.data.tasks import DomainTask
 from isthmus.errors import OptionError
+from isthmus.functional.parameters import running_means
 from isthmus.functional.robust import Norm, Weighting, consistency, irls_weights, scales
 from isthmus.methods.base import Survey, Update
 from isthmus.methods.side_by_side import DomainNetworks, SideBySide
@@ -176,7 +177,7 @@ class JointIRLS(SideBySide):
     def _pull(self, domain: int) -> Pull:
         """In turn, the others rest while a network has its turn: one pull serves until the next one's."""
         if domain not in self.pulls:
-            self.pulls = self.layers.pulls([domain], self.weights, self.trade_off)
+            self.pulls = self.layers.pulls([domain], self.weights, self.trade_off, running_means)
         return self.pulls[domain]
 
     def _load_from_state_dict(self, state_dict: dict[str, Tensor], prefix: str, *rest: Any) -> None:
