@@ -50,8 +50,9 @@ def main() -> None:
         linked = [links(each, neighbours(len(domains))) for each in weights]
         right = sum(alike[pair] for each in linked for pair in each)
         count = sum(map(len, linked))
-        within, across = weights[:, alike].mean(1), weights[:, pairs & ~alike].mean(1)
-        table.add_row(seen[0].title(block), _mean(within), _mean(across), f"{right} of {count}", f"{right / count:.0%}")
+        common = seen[0].weightings[0][block] > 0  # who has such a block
+        means = [_mean(weights[:, those & common]) for those in (alike, pairs & ~alike)]
+        table.add_row(seen[0].title(block), *means, f"{right} of {count}", f"{right / count:.0%}")
     console = Console()
     console.print(table)
     console.print(f"Seeds: {len(seen)}. The last weighting of each.")
@@ -60,8 +61,11 @@ def main() -> None:
         options.figure.write_text(network_plot(mean), encoding="utf-8")
 
 
-def _mean(values: NDArray[np.float64]) -> str:
-    """With its standard error, if there are several."""
+def _mean(weights: NDArray[np.float64]) -> str:
+    """Of weights (seeds, pairs), with its standard error over seeds; nothing without pairs."""
+    if not weights.size:
+        return ""
+    values = weights.mean(axis=1)
     error = f" ± {values.std(ddof=1) / len(values) ** 0.5:.3f}" if len(values) > 1 else ""
     return f"{values.mean():.3f}{error}"
 
