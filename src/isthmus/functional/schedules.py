@@ -42,7 +42,9 @@ def cosine(progress: float) -> float:
 
     Source: Loshchilov and Hutter, "SGDR: Stochastic gradient descent with warm restarts", equation 5, without restarts.
 
-    >>> [round(cosine(p), 4) for p in (0.0, 0.5, 1.0)]
-    [1.0, 0.5, 0.0]
+    >>> cosine(0.0), cosine(1.0)
+    (1.0, 0.0)
+    >>> round(cosine(0.25), 4)
+    0.8536
     """
     return (1.0 + math.cos(math.pi * progress)) / 2.0
