@@ -11,7 +11,7 @@ import argparse
 from pathlib import Path
 
 from isthmus.report.images import image_grid, read_image_views
-from isthmus.report.results import read_results
+from isthmus.report.results import by_method, read_results
 
 
 def main() -> None:
@@ -25,8 +25,8 @@ def main() -> None:
     domains = [domain["name"] for domain in results["problem"]["domains"]]
     if options.domain not in domains:
         parser.error(f"Expected one of {', '.join(domains)}, but got {options.domain!r}.")
-    first = {run["method"]: run["folder"] for run in reversed(results["runs"])}
-    views = {row["method"]: read_image_views(options.out / first[row["method"]]) for row in results["summary"]}
+    groups = by_method(results["runs"])
+    views = {method: read_image_views(options.out / runs[0]["folder"]) for method, runs in groups.items()}
     options.figure.write_text(image_grid(views, domains.index(options.domain)), encoding="utf-8")
 
 

@@ -14,12 +14,12 @@ from itertools import combinations
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 
-from isthmus.report.results import read_findings, read_results
+from isthmus.report.results import read_findings, read_results, statistic
 from isthmus.report.sharing import Sharing, links, neighbours, network_plot
+from isthmus.report.tables import plain
 
 
 def main() -> None:
@@ -51,7 +51,8 @@ def main() -> None:
         right = sum(alike[pair] for each in linked for pair in each)
         count = sum(map(len, linked))
         common = seen[0].weightings[0][block] > 0  # who has such a block
-        means = [_mean(weights[:, those & common]) for those in (alike, pairs & ~alike)]
+        parts = [weights[:, those & common] for those in (alike, pairs & ~alike)]
+        means = [plain(statistic(float(row.mean()) for row in part if row.size)) for part in parts]
         table.add_row(seen[0].title(block), *means, f"{right} of {count}", f"{right / count:.0%}")
     console = Console()
     console.print(table)
@@ -59,15 +60,6 @@ def main() -> None:
     if options.figure:
         mean = replace(seen[0], weightings=last.mean(axis=0)[None])
         options.figure.write_text(network_plot(mean), encoding="utf-8")
-
-
-def _mean(weights: NDArray[np.float64]) -> str:
-    """Of weights (seeds, pairs), with its standard error over seeds; nothing without pairs."""
-    if not weights.size:
-        return ""
-    values = weights.mean(axis=1)
-    error = f" ± {values.std(ddof=1) / len(values) ** 0.5:.3f}" if len(values) > 1 else ""
-    return f"{values.mean():.3f}{error}"
 
 
 if __name__ == "__main__":

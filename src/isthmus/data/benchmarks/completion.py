@@ -20,6 +20,9 @@ KINDS = ("airplane", "bird", "automobile", "truck", "cat", "dog", "deer", "horse
 TRAINING, MEASURED = 500, 100
 """Images of each class, as in the paper."""
 INPUT = ImageInput.plain(3, 32)
+RECIPE = Recipe(
+    epochs=60, batch_size=32, optimizer="adam", lr=2e-3, weight_decay=0.0, schedule="cosine", evaluations=20
+)
 
 
 def cifar_completion(data_root: Path, *, measured_on: Literal["exam", "validation"] = "exam") -> Problem:
@@ -43,15 +46,7 @@ def cifar_completion(data_root: Path, *, measured_on: Literal["exam", "validatio
         domains=tuple(Domain(kind, data.samples, task=Completion(11)) for kind, data in train.items()),
         input=INPUT,
         backbone="autoencoder:width=8",
-        recipe=Recipe(
-            epochs=60,
-            batch_size=32,
-            optimizer="adam",
-            lr=2e-3,
-            weight_decay=0.0,
-            schedule="cosine",
-            evaluations=20,
-        ),
+        recipe=RECIPE,
         exams=tuple(Exam(kind, data.samples) for kind, data in measured.items()),
     )
 
