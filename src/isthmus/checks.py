@@ -56,6 +56,21 @@ def share(**options: float) -> None:
             raise OptionError(f"Expected `{name}` of at least 0 and below 1, but got {value}.")
 
 
+def leaves_an_epoch(epochs: int, *, of: str, start: float) -> None:
+    """Refuse a share of a run with which what is to begin after it never would: things begin with an epoch.
+
+    >>> leaves_an_epoch(1, of="jtln", start=0.3)
+    Traceback (most recent call last):
+    isthmus.errors.OptionError: Expected `start` of `jtln` to leave an epoch of 1, but got 0.3. Train for more epochs, \
+or begin earlier.
+    """
+    if start * epochs > epochs - 1:
+        raise OptionError(
+            f"Expected `start` of `{of}` to leave an epoch of {epochs}, but got {start}. "
+            f"Train for more epochs, or begin earlier."
+        )
+
+
 def one_of(choices: Sequence[str], **options: str) -> None:
     """Refuse options that are none of `choices`.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,8 +16,10 @@ from torch import nn
 
 from isthmus.data.batches import DomainBatch, Layout
 from isthmus.data.loaders import look
+from isthmus.data.tasks import Classification
 from isthmus.engine.trainer import Trainer
 from isthmus.errors import DataError, OptionError
+from isthmus.methods.base import Plan
 from isthmus.methods.inductive.jtln import JTLN
 from isthmus.methods.registry import build_method
 from isthmus.nn.backbones import build_backbone
@@ -169,6 +172,27 @@ def test_costs_of_names() -> None:
 def test_options_out_of_range_are_refused(options: str, error: str) -> None:
     with pytest.raises(OptionError, match=error):
         build(options)
+
+
+@pytest.mark.parametrize(
+    ("options", "plan", "error"),
+    [
+        ("", Plan((8,), 4, ((5, 1, 1), (4, 4))), "at least 2 .*got 1 of `b` and too few of 1 more"),
+        ("cost=ot", Plan((8,), 4, ((5, 1, 1), (0, 4))), "at least 1 .*got 0 of `u`"),
+    ],
+)
+def test_classes_too_small_to_be_compared_are_refused_before_training(options: str, plan: Plan, error: str) -> None:
+    method = build(options)
+    method.tasks = Classification(tuple("abc")), Classification(tuple("uv"))
+    with pytest.raises(DataError, match=error):
+        method.check(plan)
+    method.check(replace(plan, counts=((5, 2, 2), (1 + (options == ""), 4))))
+
+
+def test_a_run_that_ends_before_transport_begins_is_refused() -> None:
+    with pytest.raises(OptionError, match="`start` of `jtln` to leave an epoch of 1, but got"):
+        build().check(Plan((8,), 1))
+    build("start=0").check(Plan((8,), 1))
 
 
 def test_a_table_that_is_not_there_is_refused() -> None:

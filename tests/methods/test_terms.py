@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
@@ -17,7 +18,12 @@ from isthmus.data.recipes import Recipe
 from isthmus.engine.trainer import Trainer
 from isthmus.errors import OptionError
 from isthmus.methods import Method, Update, build_method
+from isthmus.methods.base import Survey
+from isthmus.methods.combined import Combined
+from isthmus.methods.terms.entropy import Entropy
+from isthmus.methods.unsupervised.source_only import SourceOnly
 from isthmus.nn.backbones import build_backbone
+from isthmus.nn.batch_norm import BatchNormPolicy
 
 
 def build(name: str, backbone: str = "digits:dropout=0") -> Method[UnsupervisedBatch]:
@@ -67,7 +73,7 @@ def test_dal_of_the_digit_network_by_hand() -> None:
     batch = one_batch()
     batch = replace(batch, target=replace(batch.target, images=batch.target.images.double()))
     batch = replace(batch, source=replace(batch.source, images=batch.source.images.double()))
-    conv1, _, pool1, _, conv2, _, pool2, _ = list(method.backbone.layers)[:8]  # type: ignore[arg-type]
+    conv1, _, pool1, _, conv2, _, pool2, _ = list(method.groups()["backbone"].layers)[:8]  # type: ignore[arg-type]
     assert isinstance(pool1, nn.MaxPool2d)
     assert isinstance(pool2, nn.MaxPool2d)
 
@@ -158,3 +164,74 @@ def test_source_cross_entropy_is_untouched() -> None:
     batch = one_batch()
     expected = cross_entropy(plain.predictor().train()(batch.source.images), batch.source.labels)
     torch.testing.assert_close(next(joined.steps(batch, 0.5)).log["task"], expected)
+
+
+class Counting(SourceOnly):
+    """A method with a buffer, a weight of its own, something to do between epochs and something found."""
+
+    epochs: Tensor
+
+    def __init__(self) -> None:
+        super().__init__(build_backbone("digits:dropout=0", (1, 16, 16)), 3)
+        self.temperature = nn.Parameter(torch.ones(()))
+        self.register_buffer("epochs", torch.zeros(()))
+
+    def before_epoch(self, epoch: int, progress: float, survey: Survey) -> None:
+        self.epochs += 1
+
+    def findings(self) -> dict[str, Tensor | Sequence[str]]:
+        return {"epochs": self.epochs}
+
+
+def test_a_method_with_terms_goes_on_doing_all_that_it_did() -> None:
+    method = Counting()
+    combined = Combined(method, Entropy(method))
+    problem = images_problem(Recipe(epochs=2, batch_size=8))
+    trainer = Trainer(combined, problem, Fabric(accelerator="cpu", devices=1), seed=0)
+    trainer.run(lambda epoch, means: None)
+    saved = combined.state_dict()
+    assert combined.findings() == {"epochs": torch.tensor(2.0)}
+    assert {name.split(".")[-1] for name in saved} >= {"epochs", "temperature"}
+    assert combined.groups().keys() == method.groups().keys() == {"backbone", "head"}
+    assert combined.double().findings()["epochs"].dtype == torch.float64  # type: ignore[union-attr]
+    assert combined.predictor().backbone is method.backbone  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize("name", ["adabn+dfa:align=latents", "adabn+dfa:align=decodings", "adda+dfa", "adda+entropy"])
+@pytest.mark.parametrize("policy", ["separate", "joint"])
+def test_terms_leave_the_statistics_to_the_target(name: str, policy: BatchNormPolicy) -> None:
+    """Where a method keeps the source out of them, features of the source for a term do not bring it in."""
+
+    def after_a_step(batch: UnsupervisedBatch) -> list[Tensor]:
+        torch.manual_seed(0)
+        method = build_method(name, build_backbone("digits:dropout=0", (1, 16, 16), batch_norm=policy), 3)
+        for _ in method.stages()[-1].steps(batch, 0.5):
+            pass
+        return [buffer.clone() for buffer in method.groups()["backbone"].buffers()]
+
+    batch = one_batch()
+    brighter = replace(batch, source=replace(batch.source, images=batch.source.images * 3 + 1))
+    assert all(torch.equal(a, b) for a, b in zip(after_a_step(batch), after_a_step(brighter)))
+
+
+def test_updates_that_both_have_more_to_do_are_not_joined() -> None:
+    def update() -> Update:
+        return Update(torch.zeros(()), on=("head",), then=lambda reach: None)
+
+    with pytest.raises(ValueError, match="both have"):
+        update() & update()
+
+
+@pytest.mark.parametrize("name", ["dfa_ent:entropy_weight=0", "source_only+dfa:alpha=0", "source_only+dfa:beta=0"])
+def test_a_weight_of_zero_leaves_a_loss_out(name: str) -> None:
+    """The ablation of a term: it is logged and trains nothing."""
+    method = build(name)
+    update = list(method.steps(one_batch(), 0.5))[0 if "alpha" in name else 1]
+    weighed = {"entropy_weight": "entropy", "alpha": "kld", "beta": "dal"}[name.split("=")[0].split(":")[1]]
+    assert update.log[weighed] > 0
+    assert any(objective.loss == 0 for objective in update.objectives)
+
+
+def test_a_negative_weight_is_refused_by_the_name_it_was_given() -> None:
+    with pytest.raises(OptionError, match="`entropy_weight` of at least 0"):
+        build("dfa_ent:entropy_weight=-1")

@@ -119,3 +119,8 @@ class Labels:
 
     def __len__(self) -> int:
         return len(self.values)
+
+    @property
+    def counts(self) -> tuple[int, ...]:
+        """How many samples each class has."""
+        return tuple(self.values.bincount(minlength=self.task.num_classes).tolist())

@@ -22,6 +22,7 @@ from isthmus.evaluation.models import Model, load_model
 from isthmus.experiments.job import LAST, Job
 from isthmus.experiments.networks import backbone_for
 from isthmus.experiments.results import write_results
+from isthmus.methods.base import Plan
 from isthmus.methods.registry import build_method, method_entry
 from isthmus.names import listed, slug
 from isthmus.report.results import RunRecord
@@ -162,15 +163,17 @@ def check_startable(methods: Iterable[str], problem: Problem, processes: int) ->
     Raises:
         OptionError: an option or a name of a method or of the backbone, inputs or a number of epochs that a method
             cannot do with, or a batch that processes cannot share.
-        DataError: a domain smaller than a batch.
+        DataError: a domain smaller than a batch, or classes that a method cannot do with.
         SettingError: an oracle, and a problem that gives no labels for it.
     """
     steps_per_epoch(problem)
     with torch.random.fork_rng(devices=()):
         backbone = backbone_for(problem)
+        counts = tuple(domain.labels.counts for domain in problem.domains if domain.labels)
+        plan = Plan(problem.input.shape, problem.recipe.epochs, counts)
         for name in methods:
             method = build_method(name, backbone, *problem.outputs)
-            method.check(problem.input.shape, problem.recipe.epochs)
+            method.check(plan)
             if method.oracle:
                 revealed(problem)
             if not spreads(method, problem, processes):

@@ -17,6 +17,8 @@ from isthmus.functional.precision import product
 
 Metric = Literal["mkmmd", "mkmmd_quadratic", "ot", "euclidean", "cosine"]
 """MK-MMD by its linear or its quadratic estimate, optimal transport between samples, or a distance of class means."""
+LEAST: dict[Metric, int] = {"mkmmd": 2, "mkmmd_quadratic": 2, "ot": 1, "euclidean": 1, "cosine": 1}
+"""Samples that every category must have."""
 
 
 def category_costs(
@@ -51,8 +53,7 @@ def category_costs(
         on_progress: called with the number of pairs finished so far.
 
     Raises:
-        ValueError: a label that is no class, a category with too few samples (two for MK-MMD, one for the others), or
-            an option out of range.
+        ValueError: a label that is no class, a category with fewer samples than `LEAST`, or an option out of range.
 
     >>> x, y = torch.tensor([[0.0, 0.0], [2.0, 0.0], [0.0, 5.0]]), torch.tensor([[1.0, 3.0]])
     >>> source, target = CategorySamples(x, torch.tensor([0, 0, 1]), 2), CategorySamples(y, torch.tensor([0]), 1)

@@ -13,7 +13,7 @@ from isthmus.data.batches import Anchored, AssistedBatch, FullyLabelled
 from isthmus.data.pixelwise import AnchoredTasks, PixelTask
 from isthmus.data.tasks import Setting
 from isthmus.errors import OptionError
-from isthmus.methods.base import Method, Survey, Update
+from isthmus.methods.base import Method, Plan, Survey, Update
 from isthmus.methods.terms.adversary import Adversary
 from isthmus.nn.balance import TaskBalance
 from isthmus.nn.dense import Dense, DenseNetwork
@@ -97,9 +97,9 @@ class AnchoredMethod(Method[AssistedBatch]):
         stages = list(self.network.encoder.stages)
         return {p: decay ** (len(stages) - 1 - i) for i, stage in enumerate(stages) for p in stage.parameters()}
 
-    def check(self, shape: tuple[int, ...], epochs: int) -> None:
+    def check(self, plan: Plan) -> None:
         for adversary in self.adversaries:
-            adversary.check(shape, epochs)
+            adversary.check(plan)
 
     def before_epoch(self, epoch: int, progress: float, survey: Survey) -> None:
         for adversary in self.adversaries:

@@ -73,6 +73,8 @@ class Update:
         joined.log = self.log | other.log
         joined.source = self.source if other.source is None else other.source
         joined.target = self.target if other.target is None else other.target
+        if self.then and other.then:
+            raise ValueError("Expected one of two joined updates to have something to do `then`, but both have.")
         joined.then = self.then or other.then
         return joined
 
@@ -110,6 +112,21 @@ class Stage(Generic[BatchT]):
     lr_factor: float = 1.0
 
 
+@dataclass(frozen=True)
+class Plan:
+    """What a method is about to be trained on.
+
+    Attributes:
+        shape: of one input.
+        epochs: of the run.
+        counts: training samples of each class, for every domain that has labels of classes.
+    """
+
+    shape: tuple[int, ...]
+    epochs: int
+    counts: tuple[tuple[int, ...], ...] = ()
+
+
 class Survey(Protocol):
     """What a method may ask for between epochs.
 
@@ -141,11 +158,14 @@ class Method(nn.Module, ABC, Generic[BatchT]):
         setting: who has labels of what.
         turns: how the domains of a joint problem take turns.
         oracle: whether it trains on the target's main labels, as a bound on methods may.
+        follows_source: whether the backbone's running statistics follow the source too; where not, a term that the
+            method takes on passes the source without them.
     """
 
     setting: ClassVar[Setting]
     turns: ClassVar[Turns] = "epoch"
     oracle: ClassVar[bool] = False
+    follows_source: ClassVar[bool] = True
     backbone: Backbone
     head: nn.Module
 
@@ -189,15 +209,12 @@ class Method(nn.Module, ABC, Generic[BatchT]):
             progress: of training, in [0, 1].
         """
 
-    def check(self, shape: tuple[int, ...], epochs: int) -> None:
+    def check(self, plan: Plan) -> None:
         """Refuse what would only show half-way through training: nothing, by default.
-
-        Args:
-            shape: of one input.
-            epochs: of the run.
 
         Raises:
             OptionError: inputs, or a length of the run, that it cannot do with.
+            DataError: classes that it cannot do with.
         """
         return
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from isthmus.checks import at_least
 from isthmus.methods.combined import Combined
 from isthmus.methods.terms.dfa import DFA, Alignment
 from isthmus.methods.terms.entropy import Entropy
@@ -36,6 +37,7 @@ def dfa_ent(
         align: as in the term `dfa`; the rows of table 8.
         tied: whether the decoder shares the backbone's weights.
     """
+    at_least(0, entropy_weight=entropy_weight)
     method = SourceOnly(backbone, num_classes)
     dfa = DFA(method, alpha=alpha, beta=beta, align=align, tied=tied)
     return Combined(method, Entropy(method, weight=entropy_weight), dfa)

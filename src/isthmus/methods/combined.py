@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import replace
 from functools import partial, reduce
@@ -13,8 +13,9 @@ from torch import Tensor, nn
 from isthmus.data.batches import UnsupervisedBatch
 from isthmus.data.tasks import Setting
 from isthmus.errors import OptionError
-from isthmus.methods.base import Method, Stage, Update
+from isthmus.methods.base import Method, Plan, Predictor, Stage, Survey, Update
 from isthmus.methods.terms.base import Part, Seen, Term
+from isthmus.nn.batch_norm import running_statistics_kept
 from isthmus.nn.tied_decoder import Passes, tracing
 
 Steps = Callable[[UnsupervisedBatch, float], Iterator[Update]]
@@ -27,41 +28,65 @@ class Combined(Method[UnsupervisedBatch]):
     update of a batch has shown (the target, to a method that trains on the source alone) is passed at the batch's end,
     in an update of its own. So `mcd+dfa` is Algorithm 1 of DFA, and `source_only+entropy+dfa` its two steps a batch.
 
-    The method's networks become this one's, as groups of the same names; a term with parameters is a group more.
+    The method's groups are this one's, and a term with parameters is a group more; all else that the method does
+    (statistics of its own, what it does between epochs, what it finds) it goes on doing.
     """
 
     setting = Setting.UNSUPERVISED
 
     def __init__(self, method: Method[UnsupervisedBatch], *terms: Term) -> None:
         super().__init__()
-        for name, network in [*method.named_children(), *((term.name, term) for term in terms)]:
-            if name in dict(self.named_children()):
-                raise OptionError(f"Expected each term once, but got `{name}` twice.")
-            self.add_module(name, network)
-        self._method = (method,)  # in a tuple, so that its networks are registered once
+        self.method = method
+        for term in terms:
+            if any(term.name in dict(taken.named_children()) for taken in (method, self)):
+                raise OptionError(f"Expected each term once, but got `{term.name}` twice.")
+            self.add_module(term.name, term)
         self.terms = terms
 
+    @property
+    def convolutional(self) -> bool:
+        return self.method.convolutional
+
+    def groups(self) -> dict[str, nn.Module]:
+        terms = {name: module for name, module in super().groups().items() if module is not self.method}
+        return self.method.groups() | terms
+
     def learning_rates(self, lr: float, backbone_factor: float) -> dict[str, float]:
-        return super().learning_rates(lr, backbone_factor) | self._method[0].learning_rates(lr, backbone_factor)
+        return dict.fromkeys(self.groups(), lr) | self.method.learning_rates(lr, backbone_factor)
+
+    def stage_rates(self, decay: float) -> dict[nn.Parameter, float]:
+        return self.method.stage_rates(decay)
 
     def stages(self) -> tuple[Stage[UnsupervisedBatch], ...]:
-        stages = self._method[0].stages()
+        stages = self.method.stages()
         return tuple(replace(stage, steps=partial(self._joined, stage.steps)) for stage in stages)
 
     def steps(self, batch: UnsupervisedBatch, progress: float) -> Iterator[Update]:
-        return self._joined(self._method[0].steps, batch, progress)
+        return self._joined(self.method.steps, batch, progress)
+
+    def check(self, plan: Plan) -> None:
+        self.method.check(plan)
+
+    def before_epoch(self, epoch: int, progress: float, survey: Survey) -> None:
+        self.method.before_epoch(epoch, progress, survey)
+
+    def findings(self) -> Mapping[str, Tensor | Sequence[str]]:
+        return self.method.findings()
 
     def features(self, images: Tensor) -> Tensor:
-        return self._method[0].features(images)
+        return self.method.features(images)
 
     def classifiers(self) -> dict[str, nn.Module]:
-        return self._method[0].classifiers()
+        return self.method.classifiers()
+
+    def predictor(self) -> Predictor:
+        return self.method.predictor()
 
     def _joined(self, steps: Steps, batch: UnsupervisedBatch, progress: float) -> Iterator[Update]:
         parts = [part for term in self.terms for part in term.parts()]
         left = list(parts)
         traced = any(term.traced for term in self.terms)
-        with tracing(self.backbone) if traced else nullcontext(Passes()) as passes:
+        with tracing(self.method.backbone) if traced else nullcontext(Passes()) as passes:
             for update in steps(batch, progress):
                 if "backbone" in update.groups:
                     shown = {"source": update.source, "target": update.target}
@@ -77,9 +102,15 @@ class Combined(Method[UnsupervisedBatch]):
 
     def _passed(self, batch: UnsupervisedBatch, parts: list[Part]) -> dict[str, Tensor]:
         """Features of the domains that the parts need."""
+        backbone = self.method.backbone
         images = {"source": batch.source.images, "target": batch.target.images}
         needed = {domain for part in parts for domain in part.sees}
-        if needed == images.keys():
-            source, target = self.backbone.both(images["source"], images["target"])
+        if needed == images.keys() and self.method.follows_source:
+            source, target = backbone.both(images["source"], images["target"])
             return {"source": source, "target": target}
-        return {domain: self.backbone(images[domain]) for domain in needed}
+        features = {}
+        for domain in needed:
+            followed = domain == "target" or self.method.follows_source
+            with nullcontext() if followed else running_statistics_kept(backbone):
+                features[domain] = backbone(images[domain])
+        return features

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import cast, get_args
 
@@ -11,16 +11,16 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 from isthmus.cache import cached
-from isthmus.checks import at_least, positive, share
+from isthmus.checks import at_least, leaves_an_epoch, positive, share
 from isthmus.data.batches import InductiveBatch, Labelled
 from isthmus.data.class_costs import read_costs, text_costs
 from isthmus.data.tasks import Classification, Setting
 from isthmus.errors import DataError
 from isthmus.functional.category_blocks import CategorySamples
-from isthmus.functional.category_costs import Metric, category_costs
+from isthmus.functional.category_costs import LEAST, Metric, category_costs
 from isthmus.functional.schedules import ramp
 from isthmus.functional.transport import transport_loss
-from isthmus.methods.base import Method, Survey, Update
+from isthmus.methods.base import Method, Plan, Survey, Update
 from isthmus.names import unknown
 from isthmus.nn.backbones.base import Backbone, WithNeck
 from isthmus.nn.processes import gathered
@@ -93,6 +93,7 @@ class JTLN(Method[InductiveBatch]):
         self.register_buffer("cost", torch.ones(source.num_classes, target.num_classes) if known is None else known)
         self.register_buffer("compared", torch.tensor(-1 if known is None else 0))  # the epoch
         self.metric = cast(Metric, cost) if known is None else None
+        self.tasks = source, target
         self.source_weight = source_weight
         self.transport_weight = transport_weight
         self.sharpness = sharpness
@@ -101,6 +102,12 @@ class JTLN(Method[InductiveBatch]):
         self.refresh = refresh
         self.detach_target = detach_target
         self.transports = known is not None and self.start == 0
+
+    def check(self, plan: Plan) -> None:
+        leaves_an_epoch(plan.epochs, of="jtln", start=self.start)
+        if self.metric is not None:
+            for task, counts in zip(self.tasks, plan.counts):
+                _check_counts(self.metric, dict(zip(task.classes, counts)))
 
     def before_epoch(self, epoch: int, progress: float, survey: Survey) -> None:
         """Compare the categories where it is time to."""
@@ -155,6 +162,17 @@ class JTLN(Method[InductiveBatch]):
             features.append(self.backbone(batch.images).float())
             labels.append(batch.labels)
         return CategorySamples(torch.cat(features), torch.cat(labels), classes)
+
+
+def _check_counts(metric: Metric, counts: Mapping[str, int]) -> None:
+    few = {name: count for name, count in counts.items() if count < LEAST[metric]}
+    if few:
+        name, count = next(iter(few.items()))
+        others = f" and too few of {len(few) - 1} more" if len(few) > 1 else ""
+        raise DataError(
+            f"Expected at least {LEAST[metric]} training images of each class for `jtln:cost={metric}`, but got "
+            f"{count} of `{name}`{others}. Add images, leave the class out, or compare means: `jtln:cost=euclidean`."
+        )
 
 
 def _known_costs(cost: str, source: Classification, target: Classification) -> Tensor:

@@ -10,10 +10,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import normalize
 
-from isthmus.checks import positive, share
+from isthmus.checks import leaves_an_epoch, positive, share
 from isthmus.data.pixelwise import PixelTask, Segmentation, SurfaceNormals
-from isthmus.errors import OptionError
-from isthmus.methods.base import Update
+from isthmus.methods.base import Plan, Update
 from isthmus.nn.dense import Dense
 
 
@@ -38,17 +37,13 @@ class Adversary(nn.Module, ABC):
         self.start = start
         self.lr_factor = lr_factor
 
-    def check(self, shape: tuple[int, ...], epochs: int) -> None:
+    def check(self, plan: Plan) -> None:
         """Refuse a run that ends before it begins; see `Method.check`.
 
         Raises:
             OptionError: no epoch begins after `start`.
         """
-        if self.start * epochs > epochs - 1:
-            raise OptionError(
-                f"Expected `start` of `{self.name}` to leave an epoch of {epochs}, but got {self.start}. "
-                f"Train for more epochs, or begin earlier."
-            )
+        leaves_an_epoch(plan.epochs, of=self.name, start=self.start)
 
     @abstractmethod
     def update(self, source: Dense, target: Dense, on: tuple[str, ...]) -> Update:

@@ -6,7 +6,7 @@ from typing import Any, Literal, get_args
 
 from torch import Tensor, nn
 
-from isthmus.checks import one_of, positive
+from isthmus.checks import at_least, one_of
 from isthmus.functional.prior import Reduction, decoding_distance, prior_divergence
 from isthmus.methods.base import Method
 from isthmus.methods.terms.base import Part, Seen, Term
@@ -54,7 +54,7 @@ class DFA(Term):
         layout: Layout = "flat",
     ) -> None:
         super().__init__()
-        positive(alpha=alpha, beta=beta)
+        at_least(0, alpha=alpha, beta=beta)
         one_of(get_args(Alignment), align=align)
         one_of(get_args(Reduction), reduction=reduction)
         one_of(get_args(Layout), layout=layout)

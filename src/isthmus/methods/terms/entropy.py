@@ -6,7 +6,7 @@ from typing import Any
 
 from torch import Tensor
 
-from isthmus.checks import positive
+from isthmus.checks import at_least
 from isthmus.functional.information import entropy
 from isthmus.methods.base import Method
 from isthmus.methods.terms.base import Part, Seen, Term
@@ -30,7 +30,7 @@ class Entropy(Term):
 
     def __init__(self, method: Method[Any], *, weight: float = 0.1, features_only: bool = False) -> None:
         super().__init__()
-        positive(weight=weight)
+        at_least(0, weight=weight)
         self._classifier = (next(iter(method.classifiers().values())),)  # in a tuple: it belongs to the method
         self.weight = weight
         self.on = ("backbone",) if features_only else ("backbone", "head")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from isthmus.checks import at_least
 from isthmus.errors import OptionError
 from isthmus.functional.adversarial import domain_discrimination, inverted_labels
-from isthmus.methods.base import Update
+from isthmus.methods.base import Plan, Update
 from isthmus.methods.terms.adversary import Adversary, shown_outputs
 from isthmus.nn.dense import Dense
 from isthmus.nn.patch_discriminators import SMALLEST, OutputDiscriminator
@@ -51,12 +51,12 @@ class OutputAdversary(Adversary):
         self.discriminator = OutputDiscriminator(channels, width=width, noise=noise)
         self.weight = weight
 
-    def check(self, shape: tuple[int, ...], epochs: int) -> None:
-        super().check(shape, epochs)
-        if min(shape[1:]) < 2 * SMALLEST:
+    def check(self, plan: Plan) -> None:
+        super().check(plan)
+        if min(plan.shape[1:]) < 2 * SMALLEST:
             raise OptionError(
                 f"Expected images of at least {2 * SMALLEST} pixels a side for `{self.name}`, which halves their maps "
-                f"five times, but got {shape}. Use `feature_adversary:depths=out`."
+                f"five times, but got {plan.shape}. Use `feature_adversary:depths=out`."
             )
 
     def update(self, source: Dense, target: Dense, on: tuple[str, ...]) -> Update:

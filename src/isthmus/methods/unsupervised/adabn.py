@@ -37,6 +37,7 @@ class AdaBN(Method[UnsupervisedBatch]):
     """
 
     setting = Setting.UNSUPERVISED
+    follows_source = False
 
     def __init__(self, backbone: Backbone, num_classes: int) -> None:
         super().__init__()

@@ -40,6 +40,7 @@ class ADDA(Method[UnsupervisedBatch]):
     """
 
     setting = Setting.UNSUPERVISED
+    follows_source = False  # but for `pretrain`, whose updates pass the source themselves
 
     def __init__(
         self,
