@@ -27,6 +27,7 @@ from isthmus.experiments.networks import backbone_for
 from isthmus.methods import Method, Stage, Update, build_method
 from isthmus.methods.base import Reach
 from isthmus.nn.backbones import MLPBackbone, build_backbone
+from isthmus.nn.pull import Pull
 
 
 class Spy(Method[UnsupervisedBatch]):
@@ -165,6 +166,33 @@ def test_what_follows_a_step_sees_new_weights_and_how_far_they_go(optimizer: Any
     torch.testing.assert_close(torch.as_tensor(reach).expand_as(weight), torch.full_like(weight, expected))
     assert torch.equal(after, weight)
     assert (after < before).all()
+
+
+def test_what_no_loss_has_reached_has_the_reach_of_its_first_step() -> None:
+    """Adam's first step is the learning rate whatever the gradient."""
+    recipe = Recipe(optimizer="adam", lr=0.1, weight_decay=0.0, schedule="constant")
+    method = build_method("source_only", build_backbone("mlp:hidden=4", (8,)), 2)
+    weight, bias = method.head.weight, method.head.bias
+    start = weight.detach().clone(), bias.detach().clone()
+    pull = Pull([weight, bias], [torch.zeros_like(weight), torch.zeros_like(bias)], [0.5, 0.5])  # type: ignore[list-item, arg-type]
+    Stepper(method, (), recipe, fabric()).step(Update(weight.sum(), on=("head",), then=pull.step))
+    torch.testing.assert_close(bias, start[1] / (1 + 2 * 0.1 * 0.5))
+    torch.testing.assert_close(weight, (start[0] - 0.1) / (1 + 2 * 0.1 * 0.5))
+
+
+def test_a_step_that_overflows_in_half_precision_is_skipped_whole() -> None:
+    method = Spy()
+    stepper = Stepper(method, (), Recipe(optimizer="adam"), fabric())
+    stepper.scaler = torch.amp.GradScaler("cpu", init_scale=65536.0)
+    before, called = [p.detach().clone() for p in method.head.parameters()], []
+    for size in (torch.inf, 1.0):
+        loss = size * method.head.weight.sum()
+        stepper.step(Update(loss, on=("head",), then=lambda reach: called.append(reach(method.head.weight))))
+        if size == torch.inf:
+            assert not called
+            assert all(torch.equal(now, then) for now, then in zip(method.head.parameters(), before))
+    assert len(called) == 1
+    assert torch.as_tensor(called[0]).isfinite().all()
 
 
 def test_the_same_seed_gives_the_same_bits(method_name: str) -> None:

@@ -278,6 +278,15 @@ def test_weights_bring_losses_to_one_magnitude_and_then_stay() -> None:
     assert later["anchor"].item() == 4.0
 
 
+def test_batches_without_a_label_of_a_task_say_nothing_of_its_size() -> None:
+    """Labelled in two batches of many, with losses of 4 and 6, the anchor weighs 2 / 5."""
+    balance = TaskBalance(["main", "anchor"])
+    for place in range(BATCHES + 10):
+        anchor = {5: 4.0, 25: 6.0}.get(place, 0.0)
+        weights = balance({"main": torch.tensor(2.0), "anchor": torch.tensor(anchor)})
+    assert weights["anchor"].item() == pytest.approx(2 / 5)
+
+
 def test_a_keypoint_anchor_trains_beside_the_main_task() -> None:
     """Its loss begins near one, which the balance is taken from, so that it goes on counting."""
     problem = pixels_problem(RECIPE)

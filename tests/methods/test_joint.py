@@ -16,7 +16,7 @@ from isthmus.data.tasks import Classification
 from isthmus.errors import OptionError, SettingError
 from isthmus.functional.robust import irls_weights, scales
 from isthmus.methods import Update, build_method
-from isthmus.methods.joint.hard_sharing import HardSharing
+from isthmus.methods.joint.hard_sharing import HardSharing, first_layers
 from isthmus.methods.joint.joint_irls import JointIRLS
 from isthmus.methods.joint.pretrain_finetune import PretrainFinetune
 from isthmus.methods.side_by_side import SideBySide
@@ -255,6 +255,11 @@ def test_the_first_layers_are_shared(shared: float, common: int) -> None:
     apart = distances(method)
     assert apart[:common] == [0.0] * common
     assert min(apart[common:], default=1.0) > 0
+
+
+def test_alone_not_even_a_leading_batch_norm_is_shared() -> None:
+    layers = nn.Sequential(nn.BatchNorm1d(3), nn.Linear(3, 3), nn.BatchNorm1d(3), nn.Linear(3, 2))
+    assert [first_layers(layers, share) for share in (0, 0.5, 1)] == [[], ["0", "1", "2"], ["0", "1", "2", "3"]]
 
 
 def test_one_backbone_has_one_neck() -> None:

@@ -117,6 +117,19 @@ def test_maxima_go_back_to_where_they_lay() -> None:
     torch.testing.assert_close(TiedDecoder(encoder)(code, passes.of(features)), expected)
 
 
+@pytest.mark.parametrize("pool", [nn.MaxPool2d(3, 2, padding=1), nn.MaxPool2d((3, 2), (2, 2)), nn.MaxPool2d(2)])
+def test_unpooling_is_the_adjoint_of_pooling(pool: nn.MaxPool2d) -> None:
+    """⟨pool(x), y⟩ = ⟨x, unpool(y)⟩ for all y, also where windows overlap; and so is its gradient."""
+    encoder = Chain(pool)
+    images = torch.randn(2, 3, 9, 8, dtype=torch.float64)
+    with tracing(encoder) as passes:
+        features = encoder(images)
+    decoder, trace = TiedDecoder(encoder), passes.of(features)
+    code = torch.randn_like(features).requires_grad_()
+    torch.testing.assert_close((features * code).sum(), (images * decoder(code, trace)).sum())
+    assert torch.autograd.gradcheck(lambda values: decoder(values, trace), code)
+
+
 @pytest.mark.parametrize("policy", ["separate", "joint"])
 def test_a_trace_is_of_the_images_that_the_features_are_of(policy: str) -> None:
     """Decoding the target by its own trace equals decoding it after a pass of the target alone."""

@@ -81,12 +81,14 @@ class Stepper:
             self.scaler.unscale_(self.optimizers[name])
         if self.recipe.clip_norm is not None:
             clip_grad_norm_(parameters, self.recipe.clip_norm)
+        scale = self.scaler.get_scale()
         for name in groups:
             self.scaler.step(self.optimizers[name])
         self.scaler.update()
+        overflown = self.scaler.get_scale() < scale  # then no weight has moved
         for parameter in parameters:
             parameter.grad = None
-        if update.then is not None:
+        if update.then is not None and not overflown:
             update.then(self._reach(groups))
 
     def state_dict(self) -> dict[str, Any]:
@@ -121,8 +123,10 @@ class Stepper:
         def reach(parameter: Tensor) -> float | Tensor:
             optimizer, group = places[parameter]
             state, lr = optimizer.state.get(parameter, {}), float(group["lr"])
-            if "exp_avg_sq" not in state:
-                return lr / (1 - float(group.get("momentum", 0.0)))
+            if "betas" not in group:
+                return lr / (1 - float(group["momentum"]))
+            if not state:  # no loss has depended on it so far
+                return torch.full_like(parameter, lr)
             squares: Tensor = state["exp_avg_sq"] / (1 - group["betas"][1] ** state["step"])
             return lr / squares.sqrt().add_(group["eps"])
 

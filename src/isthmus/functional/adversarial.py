@@ -6,6 +6,8 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn.functional import softplus
 
+from isthmus.functional.precision import widened
+
 
 def domain_discrimination(
     logits_s: Float[Tensor, "source"],
@@ -27,7 +29,8 @@ def domain_discrimination(
     >>> round(domain_discrimination(torch.zeros(5), torch.zeros(3)).item(), 4)
     0.6931
     """
-    return (_mean(softplus(logits_s), weights_s) + _mean(softplus(-logits_t), weights_t)) / 2
+    source, target = softplus(widened(logits_s)), softplus(-widened(logits_t))
+    return (_mean(source, weights_s) + _mean(target, weights_t)) / 2
 
 
 def inverted_labels(logits_t: Float[Tensor, "target"]) -> Float[Tensor, ""]:
@@ -38,7 +41,7 @@ def inverted_labels(logits_t: Float[Tensor, "target"]) -> Float[Tensor, ""]:
     Source: Tzeng et al., "Adversarial discriminative domain adaptation", eq. (7), where D is the probability of the
     source. Unlike that of the negated discriminator's loss, its gradient is largest where the discriminator is right.
     """
-    return softplus(logits_t).mean()
+    return softplus(widened(logits_t)).mean()
 
 
 def domain_confusion(logits_s: Float[Tensor, "source"], logits_t: Float[Tensor, "target"]) -> Float[Tensor, ""]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from jaxtyping import Float
 from torch import Tensor
 
+from isthmus.functional.precision import widened
+
 
 def discrepancy(first: Float[Tensor, "batch classes"], second: Float[Tensor, "batch classes"]) -> Float[Tensor, ""]:
     r"""Mean absolute difference of two classifiers' probabilities.
@@ -18,4 +20,4 @@ def discrepancy(first: Float[Tensor, "batch classes"], second: Float[Tensor, "ba
     >>> discrepancy(torch.tensor([[50.0, 0.0]]), torch.tensor([[0.0, 50.0]])).item()
     1.0
     """
-    return (first.softmax(dim=1) - second.softmax(dim=1)).abs().mean()
+    return (widened(first).softmax(dim=1) - widened(second).softmax(dim=1)).abs().mean()

@@ -6,6 +6,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from isthmus.functional.precision import widened
+
 
 def entropy(logits: Float[Tensor, "batch classes"]) -> Float[Tensor, ""]:
     r"""Mean entropy of the predicted distributions, in nats.
@@ -17,7 +19,7 @@ def entropy(logits: Float[Tensor, "batch classes"]) -> Float[Tensor, ""]:
     >>> round(entropy(torch.zeros(3, 4)).item(), 4)  # log 4
     1.3863
     """
-    log_p = logits.log_softmax(dim=1)
+    log_p = widened(logits).log_softmax(dim=1)
     return -(log_p.exp() * log_p).sum(dim=1).mean()
 
 
@@ -27,7 +29,7 @@ def marginal_entropy(logits: Float[Tensor, "batch classes"]) -> Float[Tensor, ""
     >>> round(marginal_entropy(torch.tensor([[50.0, 0.0], [0.0, 50.0]])).item(), 4)  # log 2
     0.6931
     """
-    log_p = logits.log_softmax(dim=1)
+    log_p = widened(logits).log_softmax(dim=1)
     log_mean = log_p.logsumexp(dim=0) - torch.tensor(float(len(logits)), dtype=log_p.dtype, device=log_p.device).log()
     return -(log_mean.exp() * log_mean).sum()
 
@@ -56,5 +58,5 @@ def entropy_weights(logits: Float[Tensor, "batch classes"]) -> Float[Tensor, "ba
     >>> entropy_weights(torch.tensor([[0.0, 0.0], [50.0, 0.0]]))
     tensor([1.5000, 2.0000])
     """
-    log_p = logits.log_softmax(dim=1)
+    log_p = widened(logits).log_softmax(dim=1)
     return 1 + (log_p.exp() * log_p).sum(dim=1).exp()

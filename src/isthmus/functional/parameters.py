@@ -23,7 +23,8 @@ ROUNDING = 1e-13
 def squared_distances(rows: Sequence[tuple[Tensor, ...]]) -> Float[Tensor, "n n"]:
     r"""$\lVert \theta_i - \theta_j \rVert^2$ between n networks, on the CPU in double precision: one Gram matrix.
 
-    Differences are taken before anything is squared, so that equal networks are at distance zero exactly.
+    Differences are taken before anything is squared, so that equal networks are at distance zero exactly. The matrix is
+    summed in double precision where the device has it.
 
     Args:
         rows: the parameters of each network.
@@ -32,16 +33,19 @@ def squared_distances(rows: Sequence[tuple[Tensor, ...]]) -> Float[Tensor, "n n"
     tensor([[0., 2.],
             [2., 0.]], dtype=torch.float64)
     """
-    gram = torch.zeros(len(rows), len(rows), dtype=torch.float64, device=rows[0][0].device)
+    device = rows[0][0].device
+    precision = torch.float32 if device.type == "mps" else torch.float64
+    gram = torch.zeros(len(rows), len(rows), dtype=precision, device=device)
     for chunk in _chunks(rows):
-        differences = torch.stack(chunk).double()
+        differences = torch.stack(chunk).to(precision)
         differences -= differences[0].clone()
         gram += differences @ differences.T
+    gram = gram.cpu().double()
     norms = gram.diagonal()
     sums = norms[:, None] + norms
     squared = sums - 2 * gram
     squared = torch.where(squared > ROUNDING * sums, squared, 0.0)
-    return ((squared + squared.T) / 2).fill_diagonal_(0.0).cpu()
+    return ((squared + squared.T) / 2).fill_diagonal_(0.0)
 
 
 def weighted_means(rows: Sequence[tuple[Tensor, ...]], shares: Float[Tensor, "means n"]) -> list[list[Tensor]]:

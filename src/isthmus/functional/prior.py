@@ -7,6 +7,8 @@ from typing import Literal
 from jaxtyping import Float
 from torch import Tensor
 
+from isthmus.functional.precision import widened
+
 Reduction = Literal["element_mean", "batch_mean"]
 
 
@@ -30,7 +32,7 @@ def prior_divergence(
     >>> prior_divergence(torch.zeros(2, 3), torch.ones(2, 3)).item()
     0.0
     """
-    log_q, log_p = prior.log_softmax(dim=1), features.log_softmax(dim=1)
+    log_q, log_p = widened(prior).log_softmax(dim=1), widened(features).log_softmax(dim=1)
     divergence = (log_q.exp() * (log_q - log_p)).sum(dim=1).mean()
     return divergence / features.shape[1] if reduction == "element_mean" else divergence
 
@@ -44,4 +46,4 @@ def decoding_distance(first: Float[Tensor, "batch *image"], second: Float[Tensor
 
     Source: Wang et al., "Discriminative feature alignment", eq. (18).
     """
-    return (first - second).abs().mean()
+    return (widened(first) - widened(second)).abs().mean()

@@ -14,10 +14,12 @@ from jaxtyping import Float, Int
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
+from isthmus.functional.precision import widened
+
 
 def halves(logits: Float[Tensor, "batch two_k"]) -> tuple[Tensor, Tensor]:
     """The source classifier's logits and the target classifier's, (batch, K) each."""
-    source, target = logits.chunk(2, dim=1)
+    source, target = widened(logits).chunk(2, dim=1)
     return source, target
 
 
@@ -30,7 +32,7 @@ def domain_log_probabilities(logits: Float[Tensor, "batch two_k"]) -> tuple[Tens
     (0.5, 0.5)
     """
     source, target = halves(logits)
-    total = logits.logsumexp(dim=1)
+    total = widened(logits).logsumexp(dim=1)
     return source.logsumexp(dim=1) - total, target.logsumexp(dim=1) - total
 
 
@@ -69,8 +71,8 @@ def category_confusion(logits_s: Float[Tensor, "batch two_k"], labels: Int[Tenso
 
     $$-\frac{1}{2 n_s} \sum_i \log p^{st}_{y_i+K}(x^s_i) - \frac{1}{2 n_s} \sum_i \log p^{st}_{y_i}(x^s_i)$$
     """
-    classes = logits_s.shape[1] // 2
-    return (cross_entropy(logits_s, labels + classes) + cross_entropy(logits_s, labels)) / 2
+    logits, classes = widened(logits_s), logits_s.shape[1] // 2
+    return (cross_entropy(logits, labels + classes) + cross_entropy(logits, labels)) / 2
 
 
 def domain_confusion(logits: Float[Tensor, "batch two_k"]) -> Float[Tensor, ""]:
@@ -88,5 +90,5 @@ def paired_entropy(logits_t: Float[Tensor, "batch two_k"]) -> Float[Tensor, ""]:
     $$-\frac{1}{n_t} \sum_j \sum_k q_k \log q_k, \qquad q_k = p^{st}_k(x^t_j) + p^{st}_{k+K}(x^t_j)$$
     """
     source, target = halves(logits_t)
-    log_q = source.logaddexp(target) - logits_t.logsumexp(dim=1, keepdim=True)
+    log_q = source.logaddexp(target) - widened(logits_t).logsumexp(dim=1, keepdim=True)
     return -(log_q.exp() * log_q).sum(dim=1).mean()

@@ -18,7 +18,8 @@ class TaskBalance(nn.Module):
 
     The paper chooses weights "so losses from different domains and tasks have similar magnitudes" (Li et al.,
     "Task-assisted domain adaptation with anchor tasks", section 4). A task has one weight in both domains. It moves
-    with the means for 20 batches and stays from then on.
+    with the means for 20 batches and stays from then on. A batch without a label of the task, whose loss is then zero,
+    has not shown it.
 
     Args:
         tasks: their names; the first has weight one.
@@ -34,7 +35,7 @@ class TaskBalance(nn.Module):
     def __init__(self, tasks: Sequence[str]) -> None:
         super().__init__()
         self.tasks = tuple(tasks)
-        self.register_buffer("totals", torch.zeros(len(self.tasks), dtype=torch.float64))
+        self.register_buffer("totals", torch.zeros(len(self.tasks)))
         self.register_buffer("counts", torch.zeros(len(self.tasks), dtype=torch.long))
 
     @torch.no_grad()
@@ -43,8 +44,8 @@ class TaskBalance(nn.Module):
         for task, loss in losses.items():
             place = self.tasks.index(task)
             # Of all processes, so that all have the same weights; and no `if`, which would wait for the device.
-            seen = gathered(loss.detach().double().reshape(1)).mean()
-            wanted = self.counts[place] < BATCHES
+            seen = gathered(loss.detach().to(self.totals.dtype).reshape(1)).mean()
+            wanted = (self.counts[place] < BATCHES) & (seen > 0)
             self.totals[place] += torch.where(wanted, seen, 0)
             self.counts[place] += wanted
         means = self.totals / self.counts.clamp(min=1)

@@ -95,17 +95,14 @@ def synchronise_batch_norm(module: nn.Module) -> None:
             synchronise_batch_norm(child)
         elif type(child) in (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d):
             setattr(module, name, _synchronised(child))
-        elif not isinstance(child, (SynchronisedBatchNorm, nn.SyncBatchNorm)):
+        elif not isinstance(child, SynchronisedBatchNorm):
             raise OptionError(
                 f"Batch norm of the kind `{type(child).__name__}` cannot be shared by several processes. "
                 f"Use another backbone, such as `resnet50`, or one process."
             )
 
 
-def _synchronised(layer: _BatchNorm) -> nn.Module:
-    if layer.affine and layer.weight.is_cuda:
-        converted: nn.Module = nn.SyncBatchNorm.convert_sync_batchnorm(layer)
-        return converted
+def _synchronised(layer: _BatchNorm) -> SynchronisedBatchNorm:
     twin = SynchronisedBatchNorm(layer.num_features, layer.eps, layer.momentum, layer.affine, layer.track_running_stats)
     twin.weight, twin.bias = layer.weight, layer.bias
     twin.running_mean, twin.running_var = layer.running_mean, layer.running_var

@@ -73,8 +73,9 @@ class TiedDecoder(nn.Module):
     """Features back to images, through the encoder's layers in reverse.
 
     A convolution or linear layer becomes its transpose with the *same weights*, followed by batch norm and ReLU; max
-    pooling becomes max-unpooling to where the maxima lay; average pooling nearest-neighbour upsampling; a residual
-    block the sum of its mirrored branches. Activations, batch norm and dropout of the encoder have no mirror.
+    pooling becomes max-unpooling to where the maxima lay, summed where windows overlap; average pooling becomes
+    nearest-neighbour upsampling; a residual block the sum of its mirrored branches. Activations, batch norm and dropout
+    of the encoder have no mirror.
 
     The batch norm has neither scale nor shift: a decoder that could learn them would learn to decode everything to
     zero, where all decodings agree.
@@ -193,12 +194,19 @@ def _unflatten(layer: nn.Module, features: Tensor, passed: Passed) -> Tensor:
 
 def _max_unpool(layer: nn.Module, features: Tensor, passed: Passed) -> Tensor:
     # By a scatter: torch's own unpooling has no deterministic implementation, and is slower. Channels come last, as
-    # images are laid out, so that nothing is copied.
+    # images are laid out, so that nothing is copied. Windows that overlap may have one maximum: what comes back there
+    # adds up, as in the transpose of a convolution. Without overlap a plain scatter is the same, and faster.
     channels, height, width = passed.shape
     values, places = (maps.permute(0, 2, 3, 1).flatten(1, 2) for maps in (features, cast(Tensor, passed.indices)))
-    wide = values.new_zeros(len(values), height * width, channels).scatter(1, places, values)
-    images: Tensor = wide.unflatten(1, (height, width))
+    empty = values.new_zeros(len(values), height * width, channels)
+    scatter = empty.scatter_add if _overlapping(cast(nn.MaxPool2d, layer)) else empty.scatter
+    images: Tensor = scatter(1, places, values).unflatten(1, (height, width))
     return images.permute(0, 3, 1, 2)
+
+
+def _overlapping(pool: nn.MaxPool2d) -> bool:
+    kernel, stride = (torch.tensor(size).expand(2) for size in (pool.kernel_size, pool.stride))
+    return bool((kernel > stride).any())
 
 
 def _average_unpool(layer: nn.Module, features: Tensor, passed: Passed) -> Tensor:

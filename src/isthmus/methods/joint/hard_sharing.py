@@ -91,7 +91,9 @@ def first_layers(network: nn.Module, share: float) -> list[str]:
     norms = set(batch_norms(network))
     modules = {name: m for name, m in network.named_modules() if next(m.parameters(recurse=False), None) is not None}
     left = round(share * sum(module not in norms for module in modules.values()))
-    names = []
+    names: list[str] = []
+    if left == 0:
+        return names  # nor a batch norm that stands before the first layer
     for name, module in modules.items():
         left -= module not in norms
         if left < 0:

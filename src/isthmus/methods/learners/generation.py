@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import torch
+
 from isthmus.data.batches import DomainBatch
 from isthmus.functional.adversarial import domain_discrimination, inverted_labels
 from isthmus.functional.equilibrium import equilibrium_balance, reconstruction_error
 from isthmus.methods.base import Update
 from isthmus.methods.learners.base import Learner
 from isthmus.nn.adversaries import BEGAN, DCGAN, Generator
+from isthmus.nn.processes import gathered
 
 
 class DCGANLearner(Learner):
@@ -68,7 +71,8 @@ class BEGANLearner(Learner):
         discriminator = real - balance * fake
         log = {"discriminator": real, "generator": fake}
         yield Update(discriminator, on=("discriminator",), log=log) & Update(fake, on=("generator",))
-        self.discriminator.balance.copy_(equilibrium_balance(balance, real.detach(), fake.detach()))
+        errors = gathered(torch.stack([real, fake]).detach()[None]).mean(dim=0)  # one k for all processes
+        self.discriminator.balance.copy_(equilibrium_balance(balance, *errors))
 
     def predictor(self) -> Generator:
         return self.generator
