@@ -24,15 +24,16 @@ MEASURED = 100
 INPUT = ImageInput.plain(1, 28)
 RECIPE = Recipe(
     epochs=20,
+    steps_per_epoch=100,
     batch_size=64,
     optimizer="adam",
-    lr=2e-4,
+    lr=1e-3,
     momentum=0.5,
     weight_decay=0.0,
     schedule="constant",
     evaluations=10,
 )
-"""DCGAN's optimiser."""
+"""DCGAN's optimiser at five times its rate: a run is far shorter. Domains, large or small, take as many steps."""
 
 
 def mnist_generation(data_root: Path, *, measured_on: Literal["exam", "validation"] = "exam") -> Problem:
@@ -86,7 +87,7 @@ def digits_generation(data_root: Path | None = None, *, measured_on: Literal["ex
         name=looks.name.replace("looks", "generation"),
         domains=tuple(Domain(domain.name, domain.samples, task=Generation()) for domain in looks.domains),
         backbone="dcgan:width=8",
-        recipe=replace(RECIPE, epochs=40, steps_per_epoch=20, batch_size=30, lr=1e-3, evaluations=5),
+        recipe=replace(RECIPE, epochs=40, steps_per_epoch=20, batch_size=30, evaluations=5),
         exams=tuple(Exam(exam.name, exam.samples) for exam in looks.exams),
     )
 
