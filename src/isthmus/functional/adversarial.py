@@ -22,8 +22,9 @@ def domain_discrimination(
 
     With weights, a domain's mean becomes its weighted mean, $\sum_i w_i \ell_i / \sum_i w_i$.
 
-    Source: Ganin et al., "Domain-adversarial training of neural networks", eqs. (8) and (9); weighted, Long et al.,
-    "Conditional adversarial domain adaptation", the loss of CDAN+E. A discriminator that cannot tell scores log 2:
+    Source: Ganin et al., "Domain-adversarial training of neural networks", eqs. (8) and (9), which have no half;
+    weighted, Long et al., "Conditional adversarial domain adaptation", the loss of CDAN+E. A discriminator that cannot
+    tell scores log 2:
 
     >>> import torch
     >>> round(domain_discrimination(torch.zeros(5), torch.zeros(3)).item(), 4)

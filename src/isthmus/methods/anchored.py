@@ -122,10 +122,14 @@ class AnchoredMethod(Method[AssistedBatch]):
         """Of anchor tasks, by name: (2) and (3)."""
         return _losses(self.tasks.anchors, dense, batch.anchors)
 
+    def labelled_losses(self, dense: Dense, batch: FullyLabelled) -> dict[str, Tensor]:
+        """Of main and anchor tasks where both are labelled, by name: the terms of (4)."""
+        return self.main_losses(dense, batch) | self.anchor_losses(dense, batch)
+
     def all_losses(self, source: Dense, target: Dense, batch: AssistedBatch) -> dict[str, dict[str, Tensor]]:
         """Of main tasks on the source and anchor tasks on both domains, by domain and name: the terms of (6)."""
         return {
-            "source": self.main_losses(source, batch.source) | self.anchor_losses(source, batch.source),
+            "source": self.labelled_losses(source, batch.source),
             "target": self.anchor_losses(target, batch.target),
         }
 
@@ -158,7 +162,10 @@ class AnchoredMethod(Method[AssistedBatch]):
         if self.anchor_weight is not None:
             main, anchors = ([task.name for task in tasks] for tasks in (self.tasks.main, self.tasks.anchors))
             return dict.fromkeys(main, 1.0) | dict.fromkeys(anchors, self.anchor_weight)
-        shown = {task: [own[task] for own in losses.values() if task in own] for own in losses.values() for task in own}
+        shown: dict[str, list[Tensor]] = {}
+        for own in losses.values():
+            for task, loss in own.items():
+                shown.setdefault(task, []).append(loss)
         weights: dict[str, Tensor] = self.balance({task: torch.stack(found).mean() for task, found in shown.items()})
         return weights
 

@@ -56,8 +56,7 @@ class HeadFreeze(AnchoredMethod):
     def source_steps(self, batch: AssistedBatch, progress: float) -> Iterator[Update]:
         """The updates of stage `source`: (4)."""
         source, target = self.source(batch)
-        losses = self.main_losses(source, batch.source) | self.anchor_losses(source, batch.source)
-        yield self.update({"source": losses}, source, target)
+        yield self.update({"source": self.labelled_losses(source, batch.source)}, source, target)
 
     def steps(self, batch: AssistedBatch, progress: float) -> Iterator[Update]:
         source, target = self.network.both(batch.source.images, batch.target.images)

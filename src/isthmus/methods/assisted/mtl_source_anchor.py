@@ -24,5 +24,4 @@ class SourceAnchor(AnchoredMethod):
 
     def steps(self, batch: AssistedBatch, progress: float) -> Iterator[Update]:
         source, target = self.source(batch)
-        losses = self.main_losses(source, batch.source) | self.anchor_losses(source, batch.source)
-        yield self.update({"source": losses}, source, target)
+        yield self.update({"source": self.labelled_losses(source, batch.source)}, source, target)

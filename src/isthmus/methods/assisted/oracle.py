@@ -30,7 +30,7 @@ class Oracle(AnchoredMethod):
         known = cast(OracleBatch, batch)  # as `oracle` asks for
         source, target = self.network.both(known.source.images, known.target.images)
         losses = {
-            "source": self.main_losses(source, known.source) | self.anchor_losses(source, known.source),
-            "target": self.main_losses(target, known.target) | self.anchor_losses(target, known.target),
+            "source": self.labelled_losses(source, known.source),
+            "target": self.labelled_losses(target, known.target),
         }
         yield self.update(losses, source, target)

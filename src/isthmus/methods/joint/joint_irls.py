@@ -37,8 +37,12 @@ class JointIRLS(SideBySide):
     of the others: block coordinate descent, or Gauss–Seidel. Trained together, all of them in the epoch from the means
     of before it (Jacobi), none waits for another; then they can be spread over processes.
 
-    Deviations: the length of the first stage, which the paper leaves open, is a share of the run; once the weights have
-    settled they stay. The pull is a step of its own after each step on the task.
+    Source: Zhang et al., "Joint learning of neural networks via iterative reweighted least squares", 2019, section 3;
+    its $\lambda$ is 10.
+
+    Deviations: $\lambda$ is 0.1, as losses here are means. The length of the first stage, which the paper leaves open,
+    is a share of the run; once the weights have settled they stay. The pull is a step of its own after each step on the
+    task.
 
     Args:
         network: copied for each domain, or one for each.
