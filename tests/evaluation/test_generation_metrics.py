@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from isthmus.evaluation.generation import distance, generated, generation_errors, nearest
-from isthmus.nn.adversaries import DCGAN
+from isthmus.nn.gans import DCGAN
 
 
 def blobs(number: int, seed: int, wide: float = 1.0) -> Tensor:

@@ -26,8 +26,8 @@ from isthmus.methods.learners import learner_for
 from isthmus.methods.learners.generation import BEGANLearner
 from isthmus.methods.registry import method_entries
 from isthmus.methods.side_by_side import SideBySide
-from isthmus.nn.adversaries import BEGAN, DCGAN
 from isthmus.nn.autoencoder import AutoEncoder
+from isthmus.nn.gans import BEGAN, DCGAN
 
 LR = 0.1
 PLAIN = Recipe(optimizer="sgd", lr=LR, momentum=0.0, weight_decay=0.0, schedule="constant")

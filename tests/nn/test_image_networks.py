@@ -7,8 +7,8 @@ import torch
 from torch import nn
 
 from isthmus.errors import OptionError
-from isthmus.nn.adversaries import BEGAN, DCGAN
 from isthmus.nn.autoencoder import AutoEncoder
+from isthmus.nn.gans import BEGAN, DCGAN
 from isthmus.nn.image_networks import build_image_network
 
 

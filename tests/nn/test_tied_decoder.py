@@ -8,7 +8,8 @@ from torch import Tensor, nn
 
 from isthmus.errors import OptionError
 from isthmus.nn.backbones import Backbone, WithNeck, build_backbone
-from isthmus.nn.tied_decoder import TiedDecoder, tracing
+from isthmus.nn.tied_decoder import TiedDecoder
+from isthmus.nn.tracing import tracing
 
 SHAPES = {
     "digits": (1, 28, 28),

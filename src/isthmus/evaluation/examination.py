@@ -14,9 +14,9 @@ from isthmus.evaluation.dense import label_free_scores, measure
 from isthmus.evaluation.images import measure_images
 from isthmus.evaluation.inference import Network, Precision, infer
 from isthmus.evaluation.metrics import accuracy
-from isthmus.nn.adversaries import Generator
 from isthmus.nn.autoencoder import AutoEncoder
 from isthmus.nn.dense import DenseNetwork
+from isthmus.nn.gans import Generator
 from isthmus.selection.scores import SCORES
 
 

@@ -13,7 +13,7 @@ from isthmus.data.tasks import Generation
 from isthmus.evaluation.inference import BATCH, Precision
 from isthmus.functional.frechet import frechet_distance
 from isthmus.functional.scattering import scattering
-from isthmus.nn.adversaries import Generator
+from isthmus.nn.gans import Generator
 
 MOST = 500
 """Images that are generated, and most real ones that their features are compared with."""

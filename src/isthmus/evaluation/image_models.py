@@ -14,8 +14,8 @@ from isthmus.data.tasks import Completion, Generation, ImageTask
 from isthmus.errors import OptionError
 from isthmus.evaluation.generation import generated
 from isthmus.evaluation.models import SCHEMA, check_kinds, must_fit, read_model, write_model
-from isthmus.nn.adversaries import Generator
 from isthmus.nn.autoencoder import AutoEncoder
+from isthmus.nn.gans import Generator
 from isthmus.nn.image_networks import build_image_network
 
 TASKS: dict[str, type[ImageTask]] = {"completion": Completion, "generation": Generation}

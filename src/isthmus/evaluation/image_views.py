@@ -16,8 +16,8 @@ from isthmus.data.tasks import Completion, ImageTask
 from isthmus.evaluation.completion import completions
 from isthmus.evaluation.generation import generated, network_inputs
 from isthmus.evaluation.views import write_arrays
-from isthmus.nn.adversaries import Generator
 from isthmus.nn.autoencoder import AutoEncoder
+from isthmus.nn.gans import Generator
 
 PICTURES = 8
 """Of each domain."""

@@ -15,8 +15,8 @@ from isthmus.data.tasks import Completion
 from isthmus.evaluation.completion import completion_errors
 from isthmus.evaluation.generation import MOST, distance, generated, generation_errors, network_inputs
 from isthmus.evaluation.inference import Precision
-from isthmus.nn.adversaries import Generator
 from isthmus.nn.autoencoder import AutoEncoder
+from isthmus.nn.gans import Generator
 from isthmus.selection.scores import ON_TRAINING
 
 Metrics = dict[str, float]

@@ -19,9 +19,9 @@ from isthmus.evaluation.image_views import write_image_views
 from isthmus.evaluation.models import Model
 from isthmus.evaluation.views import Views, write_arrays
 from isthmus.methods.base import Method, Predictor
-from isthmus.nn.adversaries import Generator
 from isthmus.nn.autoencoder import AutoEncoder
 from isthmus.nn.dense import DenseNetwork
+from isthmus.nn.gans import Generator
 
 if TYPE_CHECKING:
     import numpy as np

@@ -12,11 +12,11 @@ from torch import Tensor, nn
 
 from isthmus.data.batches import DomainBatch, Turns
 from isthmus.data.tasks import Setting
-from isthmus.nn.adversaries import Generator
 from isthmus.nn.autoencoder import AutoEncoder
 from isthmus.nn.backbones.base import Backbone
 from isthmus.nn.classifiers import Classifier
 from isthmus.nn.dense import DenseNetwork
+from isthmus.nn.gans import Generator
 
 BatchT = TypeVar("BatchT")
 Reach = Callable[[Tensor], Union[float, Tensor]]

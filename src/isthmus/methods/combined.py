@@ -16,7 +16,7 @@ from isthmus.errors import OptionError
 from isthmus.methods.base import Method, Plan, Predictor, Stage, Survey, Update
 from isthmus.methods.terms.base import Part, Seen, Term
 from isthmus.nn.batch_norm import running_statistics_kept
-from isthmus.nn.tied_decoder import Passes, tracing
+from isthmus.nn.tracing import Passes, tracing
 
 Steps = Callable[[UnsupervisedBatch, float], Iterator[Update]]
 

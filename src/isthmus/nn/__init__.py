@@ -1,1 +1,1 @@
-"""Modules: backbones, classifiers, discriminators, gradient reversal."""
+"""Modules: networks and their parts, and what trains, ties or matches the weights of several."""

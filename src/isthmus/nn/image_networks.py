@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 from isthmus.errors import OptionError
 from isthmus.names import Name, build, unknown
-from isthmus.nn.adversaries import BEGAN, DCGAN
 from isthmus.nn.autoencoder import AutoEncoder
+from isthmus.nn.gans import BEGAN, DCGAN
 
 ImageNetwork = AutoEncoder | DCGAN | BEGAN
 NETWORKS: dict[str, Callable[..., ImageNetwork]] = {"autoencoder": AutoEncoder, "dcgan": DCGAN, "began": BEGAN}

@@ -5,9 +5,9 @@ from __future__ import annotations
 from isthmus.data.tasks import Classification, Completion, DomainTask, Generation
 from isthmus.errors import OptionError
 from isthmus.methods.learners.base import Learner as Learner
-from isthmus.nn.adversaries import BEGAN, DCGAN
 from isthmus.nn.autoencoder import AutoEncoder
 from isthmus.nn.backbones.base import Backbone, WithNeck
+from isthmus.nn.gans import BEGAN, DCGAN
 
 DomainNetwork = Backbone | AutoEncoder | DCGAN | BEGAN
 """What a problem names as its backbone: of classifiers, or all that the task needs."""

@@ -11,7 +11,7 @@ from isthmus.functional.adversarial import domain_discrimination, inverted_label
 from isthmus.functional.equilibrium import equilibrium_balance, reconstruction_error
 from isthmus.methods.base import Update
 from isthmus.methods.learners.base import Learner
-from isthmus.nn.adversaries import BEGAN, DCGAN, Generator
+from isthmus.nn.gans import BEGAN, DCGAN, Generator
 from isthmus.nn.processes import gathered
 
 

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from isthmus.data.batches import UnsupervisedBatch
 from isthmus.methods.base import Update
-from isthmus.nn.tied_decoder import Passes
+from isthmus.nn.tracing import Passes
 
 
 @dataclass(frozen=True)
