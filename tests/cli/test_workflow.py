@@ -134,7 +134,7 @@ def test_evaluate_measures_by_class(isthmus_command: Command, folders: Path, mod
         ((), "Give labelled images with `--exam DIR`"),
         (("--exam", "flat"), "9 images without class folders"),
         (("--exam", "nowhere"), "got nothing. Check the path."),
-        (("digits-photo",), "its classes or its input differ"),
+        (("digits-photo",), "expected samples stored as (3, 16, 16) and seen as (3, 16, 16), but got (3, 20, 20)"),
         (("digits-phto",), "did you mean `digits-photo`"),
     ],
 )
@@ -145,6 +145,41 @@ def test_evaluate_refuses(
     code, out, err = isthmus_command("evaluate", model, *given)
     assert (code, out, err.count("\n")) == (2, "", 1)
     assert message in err
+
+
+def test_evaluate_takes_the_exam_of_a_built_in_problem_only_for_a_model_of_it(
+    isthmus_command: Command, tmp_path: Path
+) -> None:
+    """Folders may be called as a built-in problem's domains are, with its classes and its size of images."""
+    short = ("--epochs", 1, "--steps-per-epoch", 1, "--batch-size", 4)
+    digits = write_classes(tmp_path / "digits", tuple("0123456789"))
+    write_images(tmp_path / "photo")
+    own = ("--source", digits, "--target", tmp_path / "photo", "--image-size", 20)
+    parsed(isthmus_command, "fit", "source_only", *own, *short, "--out", "own", "--json")
+    code, out, err = isthmus_command("evaluate", "own")
+    assert (code, out) == (2, "")
+    assert "not trained on a built-in problem (but on `digits-photo`). Give labelled images with `--exam DIR`" in err
+    asked = parsed(isthmus_command, "evaluate", "own", "digits-photo", "--json")
+    assert asked["exam"] == "photo"
+    run = parsed(isthmus_command, "fit", "source_only", "digits-photo", *short, "--out", "built-in", "--json")["runs"][
+        0
+    ]
+    found = parsed(isthmus_command, "evaluate", "built-in", "--json")
+    assert (found["exam"], found["samples"]) == ("photo", asked["samples"])
+    assert found["accuracy"] == pytest.approx(run["scores"]["last"])
+
+
+def test_evaluate_takes_the_exam_of_a_file_at_the_size_that_the_model_sees(
+    isthmus_command: Command, folders: Path, tmp_path: Path
+) -> None:
+    file = tmp_path / "stripes.yaml"
+    file.write_text(f"source: '{folders / 'source é'}'\ntarget: '{folders / 'target é'}'\n")
+    short = ("--image-size", 48, *QUICK, "--out", "out", "--json")
+    run = parsed(isthmus_command, "fit", "source_only", file, *short)["runs"][0]
+    found = parsed(isthmus_command, "evaluate", "out", file, "--json")
+    assert found["accuracy"] == pytest.approx(run["scores"]["last"])
+    code, _, err = isthmus_command("evaluate", "out", "digits-photo")
+    assert (code, "stored as (3, 56, 56) and seen as (3, 48, 48)" in err) == (2, True)
 
 
 def test_predict_writes_a_row_for_every_image(isthmus_command: Command, folders: Path, model: Path) -> None:

@@ -9,13 +9,13 @@ from typing import Any
 
 import torch
 
-from isthmus.data.benchmarks import is_problem_file, load_problem
 from isthmus.data.pixelwise import PixelLabels
 from isthmus.data.readers.labelled import unlabelled_images
 from isthmus.errors import DataError, OptionError, RunFolderError
 from isthmus.evaluation.dense import measure
 from isthmus.evaluation.dense_models import load_dense_model
 from isthmus.evaluation.models import DESCRIPTION
+from isthmus.experiments.evaluation import exam_of
 from isthmus.experiments.job import LAST
 from isthmus.report.pixelwise import coloured
 
@@ -42,24 +42,17 @@ def evaluate_pixels(folder: Path, problem: str | None = None, *, data_root: Path
 
     Raises:
         OptionError: no exam is known.
-        DataError: the exam has labels of none of the model's tasks.
+        DataError: the exam has labels of none of the model's tasks, or its images are stored otherwise.
     """
     model = load_dense_model(folder)
-    name = problem or str(model.trained_on.get("problem", {}).get("name", ""))
-    try:
-        exam = load_problem(name, data_root, image_size=model.input.size if is_problem_file(name) else None).exam
-    except OptionError as error:
-        if problem:
-            raise
+    exam = exam_of(model, problem, data_root, advice="Name a problem, or a problem file such as `rooms.yaml`.")
+    if not isinstance(exam.truth, PixelLabels):
         raise OptionError(
-            f"Expected what to measure on, as the model was not trained on a built-in problem (but on `{name}`). "
-            f"Name a problem, or a problem file such as `{name}.yaml`."
-        ) from error
-    if exam is None or not isinstance(exam.truth, PixelLabels):
-        raise OptionError(f"Problem `{name}` has no exam of pixel-wise tasks. Name one that has, such as `shapes`.")
+            f"Exam `{exam.name}` has no labels of pixels. Name a problem that has some, such as `shapes`."
+        )
     known = tuple(task for task in exam.pixels.tasks if task in model.tasks)
     if not known:
-        raise DataError(f"The model was not trained for problem `{name}`: its tasks are others.")
+        raise DataError(f"The model was not trained for `{problem or exam.name}`: its tasks are others.")
     found = measure(model.network, exam.samples, exam.pixels.only(known), model.input)
     return {"exam": exam.name, "samples": len(exam.samples), "tasks": found}
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import permutations
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -85,7 +85,7 @@ def load_problem(name: str, data_root: Path | None = None, *, image_size: int | 
     module, _, function = entry.loader.partition(":")
     loader: Callable[..., Problem] = getattr(importlib.import_module(module), function)
     root = places.data_root(data_root)
-    return loader(variant, root) if variant else loader(root)
+    return replace(loader(variant, root) if variant else loader(root), built_in=True)
 
 
 def setting_of(name: str) -> Setting:
