@@ -90,6 +90,21 @@ def test_exam_that_is_or_shares_the_target_is_transductive(make: Make) -> None:
     assert same.exam.transductive
 
 
+def test_images_are_the_same_behind_symbolic_links(make: Make) -> None:
+    source, target, exam, other = make("s", a=2, b=2), make("t", a=2, b=2), make("e", a=1, b=1), make("o", c=2, d=2)
+    (exam / "a" / "0.png").unlink()
+    (exam / "a" / "0.png").symlink_to(target / "a" / "1.png")
+    problem = folder_problem(source, target, exam)
+    assert problem.exam is not None
+    assert problem.exam.transductive
+    (exam / "b" / "0.png").unlink()
+    (exam / "b" / "0.png").symlink_to(source / "b" / "1.png")
+    with pytest.raises(DataError, match=r"Expected other images in `.*e` than in the source .* 1 files of both"):
+        folder_problem(source, target, exam)
+    with pytest.raises(DataError, match=r"target `.*t`, whose labels are trained on, but got 1 files of both"):
+        folder_problem(other, target, exam)
+
+
 def test_source_may_share_no_image_with_the_others(make: Make) -> None:
     source = make("s", a=2, b=2)
     with pytest.raises(DataError, match=r"Expected other images in .* 4 files of both"):

@@ -16,9 +16,9 @@ from isthmus.data.tasks import Setting
 
 
 def folder_problem(
-    source: Path,
-    target: Path,
-    exam: Path | None = None,
+    source: str | Path,
+    target: str | Path,
+    exam: str | Path | None = None,
     *,
     backbone: str | None = None,
     image_size: int | None = None,

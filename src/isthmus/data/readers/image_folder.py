@@ -37,9 +37,8 @@ class ImageFolder:
         return tuple(self.classes[label] for label in self.labels)
 
     def files(self) -> frozenset[Path]:
-        """The images' true places, to compare with another folder's."""
-        root = self.root.resolve()
-        return frozenset(root / path.relative_to(self.root) for path in self.paths)
+        """The images' true places, behind all symbolic links, to compare with another folder's."""
+        return frozenset(path.resolve() for path in self.paths)
 
 
 def scan_folder(root: Path) -> ImageFolder:
