@@ -12,7 +12,7 @@ import torch
 from PIL import Image
 
 from isthmus.data.batches import Unlabelled
-from isthmus.data.loaders import Draw, DrawnBatches, batches
+from isthmus.data.loaders import Draw, DrawnBatches, batches, steps_per_epoch
 from isthmus.data.problems import Problem
 from isthmus.data.readers.defaults import default_input
 from isthmus.data.readers.folders import folder_problem
@@ -231,6 +231,16 @@ def test_size_follows_the_larger_domain(make: Make) -> None:
     assert folder_problem(make("u", a=1, b=1, side=16), make("v", 2, side=24)).input.shape == (3, 24, 24)
     with pytest.raises(OptionError, match="image_size"):
         folder_problem(make("w", a=1, b=1), make("x", 1), image_size=0)
+
+
+def test_the_recipe_fits_a_small_domain_beside_a_large_one(make: Make) -> None:
+    """All 70 images of the larger one are seen in an epoch, but for those that fill no batch."""
+    large, small = make("large", a=35, b=35), make("small", a=10, b=10)
+    problem = folder_problem(large, make("flat", 20))
+    assert (problem.recipe.batch_size, steps_per_epoch(problem)) == (20, 3)
+    assert steps_per_epoch(folder_problem(small, make("many", 70))) == 3
+    problem = folder_problem(large, make("half", 40))
+    assert (problem.recipe.batch_size, steps_per_epoch(problem)) == (32, 2)
 
 
 def test_images_beyond_memory_are_read_by_worker_processes(make: Make) -> None:

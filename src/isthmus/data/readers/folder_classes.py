@@ -104,7 +104,7 @@ def refuse_shared(shared: frozenset[Path], one: str, other: str) -> None:
     if shared:
         raise DataError(
             f"Expected other images in {one} than in {other}, but got {len(shared)} files of both "
-            f"(first: `{min(shared)}`). Give some that do not overlap."
+            f"(first: `{min(shared)}`). Give folders that do not overlap."
         )
 
 

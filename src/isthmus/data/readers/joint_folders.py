@@ -7,6 +7,7 @@ from itertools import combinations
 from pathlib import Path
 
 from isthmus.data.problems import Problem
+from isthmus.data.readers.defaults import default_batch_size
 from isthmus.data.readers.folder_classes import check_class_folders, refuse_shared
 from isthmus.data.readers.folder_images import read_folders
 from isthmus.data.readers.image_files import MEMORY_BUDGET, OnBadImage
@@ -54,7 +55,7 @@ def joint_folder_problem(
         folders, backbone=backbone, image_size=image_size, on_bad_image=on_bad_image, memory_budget=memory_budget
     )
     measured, learnt, notes = zip(*(images.parted(place) for place in range(len(folders))))
-    batch_size = max(2, min(Recipe().batch_size, *(len(part.labels) for part in learnt)))
+    batch_size = default_batch_size(*(len(part.labels) for part in learnt))
     return Problem(
         name=name or "-".join(images.names),
         domains=tuple(part.domain(label) for part, label in zip(learnt, images.names)),

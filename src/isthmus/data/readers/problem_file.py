@@ -8,6 +8,7 @@ from pathlib import Path
 
 from isthmus.data.inputs import ImageInput
 from isthmus.data.problems import Domain, Exam, Problem
+from isthmus.data.readers.defaults import default_batch_size
 from isthmus.data.readers.folder_classes import refuse_shared
 from isthmus.data.readers.folder_file import folders_problem, folders_setting, is_of_folders
 from isthmus.data.readers.image_files import MEMORY_BUDGET
@@ -113,7 +114,7 @@ def _check_overlap(file: Section, files: Mapping[str, frozenset[Path]]) -> bool:
 
 def _recipe(*lengths: int) -> Recipe:
     """The usual one, with batches no larger than the smallest domain."""
-    return replace(RECIPE, batch_size=max(2, min(RECIPE.batch_size, *lengths)))
+    return replace(RECIPE, batch_size=default_batch_size(*lengths, usual=RECIPE.batch_size))
 
 
 @dataclass(frozen=True)
