@@ -207,6 +207,36 @@ def test_predict_gives_the_same_as_json(isthmus_command: Command, folders: Path,
     assert json.loads(Path("found.json").read_text(encoding="utf-8")) == rows
 
 
+def test_bad_images_are_left_out_of_exams_and_predictions_on_demand(
+    isthmus_command: Command, folders: Path, model: Path
+) -> None:
+    for arguments in (("evaluate", model, "--exam", folders / "damaged"), ("predict", model, folders / "damaged")):
+        code, out, err = isthmus_command(*arguments)
+        assert (code, out, err.count("\n")) == (2, "", 1)
+        assert "1 of 18 cannot be read" in err
+        assert "leave them out with `--on-bad-image skip`" in err
+        code, out, err = isthmus_command(*arguments, "--on-bad-image", "skip", "--json")
+        assert (code, err.count("\n")) == (0, 1)
+        assert f"Left out: `{folders / 'damaged' / 'chien' / 'image 3.png'}`" in err
+        found = json.loads(out)
+        if arguments[0] == "evaluate":
+            assert [row["samples"] for row in found["classes"]] == [6, 5, 6]
+            assert found["accuracy"] > 0.9, "the labels of the others stay theirs"
+        else:
+            names = [Path(row["image"]).relative_to(folders / "damaged").as_posix() for row in found]
+            assert (len(names), "chien/image 3.png" in names) == (17, False)
+    code, _, err = isthmus_command("evaluate", model, "digits-photo", "--on-bad-image", "skip")
+    assert (code, "is for the images of `--exam DIR`" in err) == (2, True)
+
+
+def test_the_accelerator_of_a_model_is_chosen(isthmus_command: Command, folders: Path, model: Path) -> None:
+    image = folders / "flat" / "image 0.png"
+    for arguments in (("predict", model, image), ("evaluate", model, "--exam", folders / "held out")):
+        assert isthmus_command(*arguments, "--accelerator", "cpu")[0] == 0
+        code, _, err = isthmus_command(*arguments, "--accelerator", "abacus")
+        assert (code, "`auto`, `cpu`, `cuda`, `mps`, but got `abacus`" in err) == (2, True)
+
+
 @pytest.mark.parametrize(
     ("content", "message"),
     [(b"no image", "no image of a format known to Pillow"), (b"", "the file is empty"), (None, "nothing there")],

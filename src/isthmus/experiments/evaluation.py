@@ -11,11 +11,12 @@ import torch
 from isthmus.data.benchmarks import is_problem_file, load_problem
 from isthmus.data.inputs import ImageInput, VectorInput
 from isthmus.data.problems import Exam
+from isthmus.data.readers.image_files import OnBadImage
 from isthmus.data.readers.labelled import exam_from_folder, unlabelled_images
 from isthmus.data.tasks import Labels
 from isthmus.errors import DataError, ModelFileError, OptionError
 from isthmus.evaluation.dense_models import DenseModel
-from isthmus.evaluation.inference import infer
+from isthmus.evaluation.inference import Accelerator, device_of, infer
 from isthmus.evaluation.metrics import accuracy, class_accuracies
 from isthmus.evaluation.models import DESCRIPTION, Model, load_model
 from isthmus.experiments.job import LAST, SELECTED
@@ -42,7 +43,13 @@ def open_model(folder: Path) -> Model:
 
 
 def evaluate_model(
-    folder: Path, problem: str | None = None, *, exam: Path | None = None, data_root: Path | None = None
+    folder: Path,
+    problem: str | None = None,
+    *,
+    exam: Path | None = None,
+    data_root: Path | None = None,
+    on_bad_image: OnBadImage = "fail",
+    accelerator: Accelerator = "auto",
 ) -> dict[str, Any]:
     """Accuracy of a model on an exam, overall and by class.
 
@@ -52,18 +59,22 @@ def evaluate_model(
             trained on.
         exam: folder of labelled images instead.
         data_root: where benchmark data lies.
+        on_bad_image: whether images of that folder that cannot be read are refused, or left out and named.
+        accelerator: where the network runs.
 
     Raises:
-        OptionError: no exam is known.
+        OptionError: no exam is known, or images of a problem are to be left out.
         DataError: the exam's classes or samples are not the model's.
     """
     if problem is not None and exam is not None:
         raise OptionError(f"Expected a problem's name or `--exam`, but got both (`{problem}` and `{exam}`).")
+    if exam is None and on_bad_image != "fail":
+        raise OptionError("`--on-bad-image` is for the images of `--exam DIR`. Leave it out for a problem's exam.")
     model = open_model(folder)
     if exam is not None:
         if not isinstance(model.input, ImageInput):
             raise DataError("The model takes feature vectors: `--exam DIR` cannot hold them. Name a problem instead.")
-        measured = exam_from_folder(exam, model.classes, model.input)
+        measured = exam_from_folder(exam, model.classes, model.input, on_bad_image=on_bad_image)
     else:
         measured = exam_of(
             model, problem, data_root, advice="Give labelled images with `--exam DIR`, or name a problem."
@@ -71,7 +82,8 @@ def evaluate_model(
         truth = measured.truth
         if not isinstance(truth, Labels) or truth.task.classes != model.classes:
             raise DataError(f"The model was not trained for `{problem or measured.name}`: its classes are others.")
-    logits = infer(model.network, measured.samples, model.input).result
+    model.network.to(device_of(accelerator))
+    logits = infer(model.network, measured.samples, model.input, title="Measuring").result
     labels = measured.labels.values
     by_class = class_accuracies(logits, labels)
     counts = torch.bincount(labels, minlength=len(model.classes)).tolist()
@@ -122,12 +134,16 @@ def exam_of(model: Model | DenseModel, problem: str | None, data_root: Path | No
     return exam
 
 
-def predict_images(folder: Path, images: Sequence[Path]) -> list[dict[str, Any]]:
+def predict_images(
+    folder: Path, images: Sequence[Path], *, on_bad_image: OnBadImage = "fail", accelerator: Accelerator = "auto"
+) -> list[dict[str, Any]]:
     """The most probable class of every image, and its probability.
 
     Args:
         folder: of a run or of a model.
         images: image files, or folders that are searched for images.
+        on_bad_image: whether images that cannot be read are refused, or left out and named.
+        accelerator: where the network runs.
 
     Raises:
         ModelFileError: no model there.
@@ -136,7 +152,8 @@ def predict_images(folder: Path, images: Sequence[Path]) -> list[dict[str, Any]]
     model = open_model(folder)
     if isinstance(model.input, VectorInput):
         raise DataError("The model takes feature vectors, not images. Use `isthmus.load` and `predict` from Python.")
-    paths, samples = unlabelled_images(images, model.input)
+    paths, samples = unlabelled_images(images, model.input, on_bad_image=on_bad_image)
+    model.network.to(device_of(accelerator))
     confidence, best = model.predict(samples).max(dim=1)
     return [
         {"image": str(path), "class": model.classes[index], "probability": round(value, 4)}
