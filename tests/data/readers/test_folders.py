@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -16,7 +18,8 @@ from isthmus.data.loaders import Draw, DrawnBatches, batches, steps_per_epoch
 from isthmus.data.problems import Problem
 from isthmus.data.readers.defaults import default_input
 from isthmus.data.readers.folders import folder_problem
-from isthmus.data.readers.image_folder import scan_folder
+from isthmus.data.readers.image_folder import find_images, scan_folder
+from isthmus.data.readers.pixels.pairs import named_files
 from isthmus.data.samples import ArraySamples, MappedSamples, names_of
 from isthmus.data.tasks import Setting
 from isthmus.errors import DataError, OptionError
@@ -151,6 +154,23 @@ def test_more_folders_that_are_no_problem(make: Make) -> None:
         folder_problem(source, flat, make("e", a=1, z=1))
     with pytest.raises(OptionError, match="`fail` or `skip`"):
         folder_problem(source, flat, on_bad_image="ignore")  # type: ignore[arg-type]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="names are any bytes on Linux only")
+def test_names_that_are_not_utf_8_are_refused_before_training(make: Make) -> None:
+    source, target = make("s", a=1, b=1), make("t", 2)
+    (target / "0.png").rename(target / os.fsdecode(b"caf\xe9.png"))
+    for call in (
+        lambda: folder_problem(source, target),
+        lambda: find_images(target),
+        lambda: named_files(target, {".png"}),
+    ):
+        with pytest.raises(DataError, match=r"Expected names in UTF-8, but got `.*/t/caf\\udce9\.png`"):
+            call()
+    (source / "a").rename(source / os.fsdecode(b"\xe9t\xe9"))
+    with pytest.raises(DataError, match=r"UTF-8, but got `.*/s/\\udce9t\\udce9`"):
+        scan_folder(source)
+    assert scan_folder(make("été", ça=1, là=1)).classes == ("là", "ça")
 
 
 def spoil(path: Path) -> None:
