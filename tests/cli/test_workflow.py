@@ -134,7 +134,7 @@ def test_evaluate_measures_by_class(isthmus_command: Command, folders: Path, mod
         ((), "Give labelled images with `--exam DIR`"),
         (("--exam", "flat"), "9 images without class folders"),
         (("--exam", "nowhere"), "got nothing. Check the path."),
-        (("digits-photo",), "its classes or its input differ"),
+        (("digits-photo",), "expected samples stored as (3, 16, 16) and seen as (3, 16, 16), but got (3, 20, 20)"),
         (("digits-phto",), "did you mean `digits-photo`"),
     ],
 )
@@ -145,6 +145,41 @@ def test_evaluate_refuses(
     code, out, err = isthmus_command("evaluate", model, *given)
     assert (code, out, err.count("\n")) == (2, "", 1)
     assert message in err
+
+
+def test_evaluate_takes_the_exam_of_a_built_in_problem_only_for_a_model_of_it(
+    isthmus_command: Command, tmp_path: Path
+) -> None:
+    """Folders may be called as a built-in problem's domains are, with its classes and its size of images."""
+    short = ("--epochs", 1, "--steps-per-epoch", 1, "--batch-size", 4)
+    digits = write_classes(tmp_path / "digits", tuple("0123456789"))
+    write_images(tmp_path / "photo")
+    own = ("--source", digits, "--target", tmp_path / "photo", "--image-size", 20)
+    parsed(isthmus_command, "fit", "source_only", *own, *short, "--out", "own", "--json")
+    code, out, err = isthmus_command("evaluate", "own")
+    assert (code, out) == (2, "")
+    assert "not trained on a built-in problem (but on `digits-photo`). Give labelled images with `--exam DIR`" in err
+    asked = parsed(isthmus_command, "evaluate", "own", "digits-photo", "--json")
+    assert asked["exam"] == "photo"
+    run = parsed(isthmus_command, "fit", "source_only", "digits-photo", *short, "--out", "built-in", "--json")["runs"][
+        0
+    ]
+    found = parsed(isthmus_command, "evaluate", "built-in", "--json")
+    assert (found["exam"], found["samples"]) == ("photo", asked["samples"])
+    assert found["accuracy"] == pytest.approx(run["scores"]["last"])
+
+
+def test_evaluate_takes_the_exam_of_a_file_at_the_size_that_the_model_sees(
+    isthmus_command: Command, folders: Path, tmp_path: Path
+) -> None:
+    file = tmp_path / "stripes.yaml"
+    file.write_text(f"source: '{folders / 'source é'}'\ntarget: '{folders / 'target é'}'\n")
+    short = ("--image-size", 48, *QUICK, "--out", "out", "--json")
+    run = parsed(isthmus_command, "fit", "source_only", file, *short)["runs"][0]
+    found = parsed(isthmus_command, "evaluate", "out", file, "--json")
+    assert found["accuracy"] == pytest.approx(run["scores"]["last"])
+    code, _, err = isthmus_command("evaluate", "out", "digits-photo")
+    assert (code, "stored as (3, 56, 56) and seen as (3, 48, 48)" in err) == (2, True)
 
 
 def test_predict_writes_a_row_for_every_image(isthmus_command: Command, folders: Path, model: Path) -> None:
@@ -170,6 +205,36 @@ def test_predict_gives_the_same_as_json(isthmus_command: Command, folders: Path,
     code, out, _ = isthmus_command("predict", model, image, image, "--json", "--out", "found.json")
     assert (code, out) == (0, "")
     assert json.loads(Path("found.json").read_text(encoding="utf-8")) == rows
+
+
+def test_bad_images_are_left_out_of_exams_and_predictions_on_demand(
+    isthmus_command: Command, folders: Path, model: Path
+) -> None:
+    for arguments in (("evaluate", model, "--exam", folders / "damaged"), ("predict", model, folders / "damaged")):
+        code, out, err = isthmus_command(*arguments)
+        assert (code, out, err.count("\n")) == (2, "", 1)
+        assert "1 of 18 cannot be read" in err
+        assert "leave them out with `--on-bad-image skip`" in err
+        code, out, err = isthmus_command(*arguments, "--on-bad-image", "skip", "--json")
+        assert (code, err.count("\n")) == (0, 1)
+        assert f"Left out: `{folders / 'damaged' / 'chien' / 'image 3.png'}`" in err
+        found = json.loads(out)
+        if arguments[0] == "evaluate":
+            assert [row["samples"] for row in found["classes"]] == [6, 5, 6]
+            assert found["accuracy"] > 0.9, "the labels of the others stay theirs"
+        else:
+            names = [Path(row["image"]).relative_to(folders / "damaged").as_posix() for row in found]
+            assert (len(names), "chien/image 3.png" in names) == (17, False)
+    code, _, err = isthmus_command("evaluate", model, "digits-photo", "--on-bad-image", "skip")
+    assert (code, "is for the images of `--exam DIR`" in err) == (2, True)
+
+
+def test_the_accelerator_of_a_model_is_chosen(isthmus_command: Command, folders: Path, model: Path) -> None:
+    image = folders / "flat" / "image 0.png"
+    for arguments in (("predict", model, image), ("evaluate", model, "--exam", folders / "held out")):
+        assert isthmus_command(*arguments, "--accelerator", "cpu")[0] == 0
+        code, _, err = isthmus_command(*arguments, "--accelerator", "abacus")
+        assert (code, "`auto`, `cpu`, `cuda`, `mps`, but got `abacus`" in err) == (2, True)
 
 
 @pytest.mark.parametrize(

@@ -123,6 +123,15 @@ def test_colours_jitter_and_nothing_moves() -> None:
         assert image.shape == ramp.shape
 
 
+def test_a_class_may_not_have_the_number_of_none() -> None:
+    classes = tuple(map(str, range(256)))
+    assert Segmentation(classes[:255]).channels == 255
+    with pytest.raises(
+        DataError, match="Expected at most 255 classes of `segmentation`, as 255 stands for none, but got 256"
+    ):
+        Segmentation(classes)
+
+
 @pytest.mark.usefixtures("few_scenes")
 def test_shapes_shows_the_target_without_main_labels() -> None:
     problem = load_problem("shapes")

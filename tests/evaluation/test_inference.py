@@ -12,9 +12,10 @@ from torch import Tensor, nn
 
 from isthmus.data.inputs import ImageInput
 from isthmus.data.samples import ArraySamples
+from isthmus.errors import OptionError
 from isthmus.evaluation import inference
 from isthmus.evaluation.examination import examine
-from isthmus.evaluation.inference import infer
+from isthmus.evaluation.inference import device_of, infer
 from isthmus.evaluation.metrics import accuracy, class_accuracies
 from isthmus.methods import build_method
 from isthmus.nn.backbones import build_backbone
@@ -111,3 +112,16 @@ def test_an_examination_without_an_exam_has_scores_only() -> None:
     found = examine(Fixed(), replace(vectors_problem(), exams=()))
     assert found.metrics == {}
     assert set(found.scores) == {"information_maximisation", "entropy"}
+
+
+@pytest.mark.parametrize(("there", "auto"), [((), "cpu"), (("cuda",), "cuda"), (("mps",), "mps")])
+def test_a_network_runs_on_what_the_machine_has(
+    monkeypatch: pytest.MonkeyPatch, there: tuple[str, ...], auto: str
+) -> None:
+    monkeypatch.setattr("torch.cuda.is_available", lambda: "cuda" in there)
+    monkeypatch.setattr("torch.backends.mps.is_available", lambda: "mps" in there)
+    assert device_of("auto").type == auto
+    assert device_of("cpu").type == "cpu"
+    missing = next(name for name in ("cuda", "mps") if name not in there)
+    with pytest.raises(OptionError, match=f"of this machine .*, but got `{missing}`"):
+        device_of(missing)  # type: ignore[arg-type]

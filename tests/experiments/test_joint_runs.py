@@ -64,12 +64,12 @@ def test_one_of_several_models_must_be_named(folder: Path) -> None:
 
 
 def test_a_model_is_measured_on_its_own_domain(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(evaluation, "load_problem", lambda name, root: joint_problem())
+    monkeypatch.setattr(evaluation, "load_problem", lambda name, root, image_size: joint_problem())
     model = folder / "runs" / "isolated-seed0" / "last" / "upright"
     heads = isthmus.Comparison(folder).results["runs"][0]["heads"]
-    assert evaluate_model(model)["exam"] == "upright"
-    assert evaluate_model(model)["accuracy"] == pytest.approx(heads["upright"]["last"])
-    monkeypatch.setattr(evaluation, "load_problem", lambda name, root: _renamed())
+    assert evaluate_model(model, "some")["exam"] == "upright"
+    assert evaluate_model(model, "some")["accuracy"] == pytest.approx(heads["upright"]["last"])
+    monkeypatch.setattr(evaluation, "load_problem", lambda name, root, image_size: _renamed())
     with pytest.raises(DataError, match="none is the model's"):
         evaluate_model(model, "another")
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from contextlib import nullcontext
 from pathlib import Path
+from typing import Literal
 
 from isthmus.cli.flags import Folders, Training, chosen_problem
 from isthmus.cli.output import (
@@ -22,6 +23,8 @@ from isthmus.cli.parsing import Changes
 from isthmus.data.recipes import Recipe
 from isthmus.engine.hardware import Hardware
 from isthmus.errors import OptionError
+
+Accelerator = Literal["auto", "cpu", "cuda", "mps"]
 
 
 def compare(
@@ -88,6 +91,8 @@ def evaluate(
     problem: str | None = None,
     *,
     exam: Path | None = None,
+    on_bad_image: Literal["fail", "skip"] = "fail",
+    accelerator: Accelerator = "auto",
     data_root: Path | None = None,
     json: bool = False,
 ) -> None:
@@ -98,30 +103,44 @@ def evaluate(
         problem: built-in problem or problem file whose exam is taken; by default the built-in one that the model was
             trained on.
         exam: folder with a folder of images for each class, instead of a problem.
+        on_bad_image: what to do about an image of that folder that cannot be read.
+        accelerator: where the network runs; by default on a GPU where there is one.
         data_root: where benchmark data lies; by default `ISTHMUS_DATA`, else ~/.cache/isthmus.
         json: print the result as JSON.
     """
     from isthmus.experiments.pixelwise import dense_model_folder
 
     if place := dense_model_folder(run):
-        _evaluate_pixels(place, problem, exam, data_root, json)
+        _evaluate_pixels(place, problem, exam, data_root, accelerator, json)
         return
     from isthmus.experiments.evaluation import evaluate_model
 
-    result = evaluate_model(run, problem, exam=exam, data_root=data_root)
+    result = evaluate_model(
+        run, problem, exam=exam, data_root=data_root, on_bad_image=on_bad_image, accelerator=accelerator
+    )
     if json:
         print_json(result)
         return
     show_classes(result)
 
 
-def predict(model: Path, images: list[Path], *, out: Path | None = None, json: bool = False) -> None:
+def predict(
+    model: Path,
+    images: list[Path],
+    *,
+    out: Path | None = None,
+    on_bad_image: Literal["fail", "skip"] = "fail",
+    accelerator: Accelerator = "auto",
+    json: bool = False,
+) -> None:
     """Classify images with a trained model, or write what it says of their pixels.
 
     Args:
         model: folder of a run or of a model.
         images: image files, or folders of them.
         out: write to this file instead of printing; of a model for pixel-wise tasks, the folder for its files.
+        on_bad_image: what to do about an image that cannot be read: refuse all, or leave it out and name it.
+        accelerator: where the network runs; by default on a GPU where there is one.
         json: print JSON instead of CSV.
     """
     from isthmus.experiments.pixelwise import dense_model_folder, predict_pixels
@@ -129,14 +148,15 @@ def predict(model: Path, images: list[Path], *, out: Path | None = None, json: b
     if place := dense_model_folder(model):
         if out is None:
             raise OptionError("A model for pixel-wise tasks writes files: give a folder for them with `--out DIR`.")
-        write_rows(predict_pixels(place, images, out), sys.stdout, json)
+        rows = predict_pixels(place, images, out, on_bad_image=on_bad_image, accelerator=accelerator)
+        write_rows(rows, sys.stdout, json)
         return
     from isthmus.experiments.evaluation import predict_images
 
     if out is not None and (out.is_dir() or not out.parent.is_dir()):
         found = "a folder is there" if out.is_dir() else "its folder does not exist"
         raise OptionError(f"Expected `--out` to be the path of a file to write, but got `{out}`: {found}.")
-    rows = predict_images(model, images)
+    rows = predict_images(model, images, on_bad_image=on_bad_image, accelerator=accelerator)
     with out.open("w", newline="", encoding="utf-8") if out else nullcontext(sys.stdout) as file:
         write_rows(rows, file, json)
 
@@ -187,12 +207,14 @@ def problems(*, json: bool = False) -> None:
     show_by_setting(rows)
 
 
-def _evaluate_pixels(model: Path, problem: str | None, exam: Path | None, data_root: Path | None, json: bool) -> None:
+def _evaluate_pixels(
+    model: Path, problem: str | None, exam: Path | None, data_root: Path | None, accelerator: Accelerator, json: bool
+) -> None:
     from isthmus.experiments.pixelwise import evaluate_pixels
 
     if exam is not None:
         raise OptionError("`--exam DIR` is for classes. Name a problem to measure a model for pixel-wise tasks.")
-    result = evaluate_pixels(model, problem, data_root=data_root)
+    result = evaluate_pixels(model, problem, data_root=data_root, accelerator=accelerator)
     if json:
         print_json(result)
         return

@@ -141,6 +141,7 @@ def chosen_problem(
     from isthmus.data.benchmarks import is_problem_file, load_problem, setting_of
     from isthmus.experiments.run import check_setting
 
+    backbone = training.backbone or next(iter(training.backbones), None)
     if folders.given() and not (name and is_problem_file(name) and folders.beside_a_file()):
         if name is not None:
             raise OptionError(
@@ -153,11 +154,11 @@ def chosen_problem(
             check_setting(methods, setting)
         except SettingError as error:
             raise SettingError(f"{error} {folders.reason(setting)}") from None
-        problem = folders.problem(training.backbone or next(iter(training.backbones), None))
+        problem = folders.problem(backbone)
     else:
         name = name or DEFAULT_PROBLEM
         check_setting(methods, setting_of(name))
-        problem = load_problem(name, training.data_root, image_size=folders.image_size)
+        problem = load_problem(name, training.data_root, image_size=folders.image_size, backbone=backbone)
     if training.ten_crop:
         problem = replace(problem, input=_with_ten_crops(problem.input))
     return replace(problem, recipe=recipe.over(problem.recipe))

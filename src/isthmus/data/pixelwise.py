@@ -122,6 +122,13 @@ class Segmentation(PixelTask):
     name = "segmentation"
     metrics = ("miou", "accuracy")
 
+    def __post_init__(self) -> None:
+        if len(self.classes) > IGNORED:
+            raise DataError(
+                f"Expected at most {IGNORED} classes of `segmentation`, as {IGNORED} stands for none, but got "
+                f"{len(self.classes)}. Leave out or put together the rarest."
+            )
+
     @property
     def channels(self) -> int:
         return len(self.classes)

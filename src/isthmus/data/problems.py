@@ -94,6 +94,7 @@ class Problem:
         notes: what a reader of the results should know (skipped files, for instance).
         oracle: of a problem of pixel-wise tasks, the main labels of the target's own samples: for the method `oracle`,
             which bounds the others, and for none else.
+        built_in: whether `load_problem` gives it, by its name.
     """
 
     name: str
@@ -105,6 +106,7 @@ class Problem:
     notes: tuple[str, ...] = ()
     oracle: PixelLabels | None = None
     backbones: tuple[str, ...] = ()
+    built_in: bool = False
 
     def __post_init__(self) -> None:
         parts: tuple[Domain | Exam, ...] = (*self.domains, *self.exams)

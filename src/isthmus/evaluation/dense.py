@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from contextlib import nullcontext
 from itertools import islice
@@ -18,6 +19,7 @@ from isthmus.evaluation.inference import Precision
 from isthmus.evaluation.pixelwise import DepthErrors, KeypointErrors, NormalErrors, SegmentationScores
 from isthmus.functional.pixelwise import heatmap_peaks, upsampled, upsampled_normals
 from isthmus.nn.dense import Dense, DenseNetwork
+from isthmus.progress import track
 from isthmus.selection.scores import MAIN_ON_SOURCE
 
 BATCH = 50
@@ -36,12 +38,16 @@ class Meter(Protocol):
 
 @torch.no_grad()
 def dense_outputs(
-    network: DenseNetwork, samples: Samples, input: Input, *, precision: Precision = nullcontext
+    network: DenseNetwork, samples: Samples, input: Input, *, precision: Precision = nullcontext, title: str = ""
 ) -> Iterator[tuple[Tensor, Dense]]:
-    """The samples' numbers and what the network gives for them, a batch at a time. Puts it into evaluation mode."""
+    """The samples' numbers and what the network gives for them, a batch at a time. Puts it into evaluation mode.
+
+    With a title, a progress bar is drawn.
+    """
     network.eval()
     weight = next(network.parameters())
-    for indices, stored in in_order(samples, size=BATCH):
+    parts = in_order(samples, size=BATCH)
+    for indices, stored in track(parts, title, math.ceil(len(samples) / BATCH)) if title else parts:
         images = input.evaluate(stored).to(weight.device, weight.dtype)
         with precision():
             dense = network(images)
@@ -67,11 +73,20 @@ def predicted(task: PixelTask, dense: Dense, size: tuple[int, int]) -> Tensor:
 
 
 def measure(
-    network: DenseNetwork, samples: Samples, labels: PixelLabels, input: Input, *, precision: Precision = nullcontext
+    network: DenseNetwork,
+    samples: Samples,
+    labels: PixelLabels,
+    input: Input,
+    *,
+    precision: Precision = nullcontext,
+    title: str = "",
 ) -> dict[str, dict[str, float]]:
-    """Every metric of every task that the network knows and that has labels, by name, pooled over the samples."""
+    """Every metric of every task that the network knows and that has labels, by name, pooled over the samples.
+
+    With a title, a progress bar is drawn.
+    """
     meters = {task: meter_for(task) for task in labels.tasks if task.name in network.maps}
-    for indices, dense in dense_outputs(network, samples, input, precision=precision):
+    for indices, dense in dense_outputs(network, samples, input, precision=precision, title=title):
         for task, meter in meters.items():
             meter.add(predicted(task, dense, (input.shape[1], input.shape[2])), labels.values[task][indices])
     return {task.name: meter.result() for task, meter in meters.items()}

@@ -47,7 +47,7 @@ class DenseModel:
 
     def predict(self, samples: Samples) -> Iterator[dict[str, Tensor]]:
         """Of each sample in order, by task: unit normals, classes, depths, or points; at the images' resolution."""
-        for indices, dense in dense_outputs(self.network, samples, self.input):
+        for indices, dense in dense_outputs(self.network, samples, self.input, title="Predicting"):
             found = {task.name: predicted(task, dense, (self.input.size, self.input.size)) for task in self.tasks}
             for i in range(len(indices)):
                 yield {name: values[i] for name, values in found.items()}

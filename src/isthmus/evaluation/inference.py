@@ -6,18 +6,42 @@ import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Literal, Protocol, get_args
 
 import torch
 from torch import Tensor, nn
 
+from isthmus.checks import one_of
 from isthmus.data.inputs import Input
 from isthmus.data.samples import Samples, in_order
+from isthmus.errors import OptionError
+from isthmus.names import listed
+from isthmus.progress import track
 
 BATCH = 256
 
 Precision = Callable[[], AbstractContextManager[object]]
 """Opens the autocast context that a network runs under."""
+
+
+Accelerator = Literal["auto", "cpu", "cuda", "mps"]
+
+
+def device_of(accelerator: Accelerator) -> torch.device:
+    """Where a trained network runs; `auto` is the first accelerator that there is, or else the CPU.
+
+    Raises:
+        OptionError: an unknown accelerator, or one that this machine does not have.
+    """
+    one_of(get_args(Accelerator), accelerator=accelerator)
+    found = [
+        name
+        for name, available in (("cuda", torch.cuda.is_available()), ("mps", torch.backends.mps.is_available()))
+        if available
+    ] + ["cpu"]
+    if accelerator not in ("auto", *found):
+        raise OptionError(f"Expected an accelerator of this machine ({listed(found)}), but got `{accelerator}`.")
+    return torch.device(found[0] if accelerator == "auto" else accelerator)
 
 
 class Network(Protocol):
@@ -56,6 +80,7 @@ def infer(
     *,
     indices: Tensor | None = None,
     precision: Precision = nullcontext,
+    title: str = "",
 ) -> Outputs:
     """Features and every classifier's logits. Puts the network into evaluation mode.
 
@@ -65,13 +90,16 @@ def infer(
         input: how stored samples become network inputs.
         indices: which samples; all by default.
         precision: opens the autocast context that the network runs under.
+        title: of a progress bar; none is drawn without, as in training, which has its own.
     """
     network.eval()
     weight = next(network.parameters())
     classifiers = network.classifiers()
     features: list[Tensor] = []
     logits: dict[str, list[Tensor]] = {name: [] for name in classifiers}
-    for _, stored in in_order(samples, indices, size=BATCH):
+    parts = in_order(samples, indices, size=BATCH)
+    count = len(samples) if indices is None else len(indices)
+    for _, stored in track(parts, title, math.ceil(count / BATCH)) if title else parts:
         with precision():
             views = [network.features(view.to(weight.device, weight.dtype)) for view in input.views(stored)]
             features.append(torch.stack([view.float() for view in views]).mean(dim=0).cpu())

@@ -43,8 +43,8 @@ class Model:
     trained_on: dict[str, Any]
 
     def predict(self, samples: Samples) -> Tensor:
-        """Class probabilities, (samples, classes), on the CPU."""
-        return infer(self.network, samples, self.input).result.softmax(dim=1)
+        """Class probabilities, (samples, classes), on the CPU; computed where the network is."""
+        return infer(self.network, samples, self.input, title="Predicting").result.softmax(dim=1)
 
     def save(self, folder: str | Path) -> None:
         """Write `model.safetensors` and `model.json` into `folder`.

@@ -41,8 +41,9 @@ def model_of(
         backbone: the name that it was built by.
         domain: on which it was trained.
         problem: of that domain.
-        about: what the model's description is to say of its training.
+        about: what the model's description is to say of its training, besides whether the problem is built in.
     """
+    about = about | {"built_in": problem.built_in}
     if not isinstance(network, (DenseNetwork, AutoEncoder, Generator)):
         task = domain.labels.task if domain.labels else problem.task
         return Model(network, backbone, task.classes, problem.input, about)

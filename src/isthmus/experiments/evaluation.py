@@ -8,13 +8,15 @@ from typing import Any
 
 import torch
 
-from isthmus.data.benchmarks import load_problem
+from isthmus.data.benchmarks import is_problem_file, load_problem
 from isthmus.data.inputs import ImageInput, VectorInput
 from isthmus.data.problems import Exam
+from isthmus.data.readers.image_files import OnBadImage
 from isthmus.data.readers.labelled import exam_from_folder, unlabelled_images
 from isthmus.data.tasks import Labels
 from isthmus.errors import DataError, ModelFileError, OptionError
-from isthmus.evaluation.inference import infer
+from isthmus.evaluation.dense_models import DenseModel
+from isthmus.evaluation.inference import Accelerator, device_of, infer
 from isthmus.evaluation.metrics import accuracy, class_accuracies
 from isthmus.evaluation.models import DESCRIPTION, Model, load_model
 from isthmus.experiments.job import LAST, SELECTED
@@ -41,30 +43,47 @@ def open_model(folder: Path) -> Model:
 
 
 def evaluate_model(
-    folder: Path, problem: str | None = None, *, exam: Path | None = None, data_root: Path | None = None
+    folder: Path,
+    problem: str | None = None,
+    *,
+    exam: Path | None = None,
+    data_root: Path | None = None,
+    on_bad_image: OnBadImage = "fail",
+    accelerator: Accelerator = "auto",
 ) -> dict[str, Any]:
     """Accuracy of a model on an exam, overall and by class.
 
     Args:
         folder: of a run or of a model.
-        problem: built-in problem whose exam is taken; by default the one the model was trained on.
+        problem: built-in problem or problem file whose exam is taken; by default the built-in one that the model was
+            trained on.
         exam: folder of labelled images instead.
         data_root: where benchmark data lies.
+        on_bad_image: whether images of that folder that cannot be read are refused, or left out and named.
+        accelerator: where the network runs.
 
     Raises:
-        OptionError: no exam is known.
+        OptionError: no exam is known, or images of a problem are to be left out.
         DataError: the exam's classes or samples are not the model's.
     """
     if problem is not None and exam is not None:
         raise OptionError(f"Expected a problem's name or `--exam`, but got both (`{problem}` and `{exam}`).")
+    if exam is None and on_bad_image != "fail":
+        raise OptionError("`--on-bad-image` is for the images of `--exam DIR`. Leave it out for a problem's exam.")
     model = open_model(folder)
     if exam is not None:
         if not isinstance(model.input, ImageInput):
             raise DataError("The model takes feature vectors: `--exam DIR` cannot hold them. Name a problem instead.")
-        measured = exam_from_folder(exam, model.classes, model.input)
+        measured = exam_from_folder(exam, model.classes, model.input, on_bad_image=on_bad_image)
     else:
-        measured = _exam_of(problem, model, data_root)
-    logits = infer(model.network, measured.samples, model.input).result
+        measured = exam_of(
+            model, problem, data_root, advice="Give labelled images with `--exam DIR`, or name a problem."
+        )
+        truth = measured.truth
+        if not isinstance(truth, Labels) or truth.task.classes != model.classes:
+            raise DataError(f"The model was not trained for `{problem or measured.name}`: its classes are others.")
+    model.network.to(device_of(accelerator))
+    logits = infer(model.network, measured.samples, model.input, title="Measuring").result
     labels = measured.labels.values
     by_class = class_accuracies(logits, labels)
     counts = torch.bincount(labels, minlength=len(model.classes)).tolist()
@@ -79,12 +98,52 @@ def evaluate_model(
     }
 
 
-def predict_images(folder: Path, images: Sequence[Path]) -> list[dict[str, Any]]:
+def exam_of(model: Model | DenseModel, problem: str | None, data_root: Path | None, *, advice: str) -> Exam:
+    """The exam of a problem for a model: of the domain that the model is for.
+
+    Args:
+        model: that is to be measured.
+        problem: built-in problem or problem file; None for the built-in one that the model was trained on.
+        data_root: where benchmark data lies.
+        advice: what to do where there is none.
+
+    Raises:
+        OptionError: no exam is known.
+        DataError: it is of other domains than the model's, or its images or vectors are stored otherwise.
+    """
+    name = str(model.trained_on.get("problem", {}).get("name", "")) if problem is None else problem
+    if problem is None and not model.trained_on.get("built_in"):
+        raise OptionError(
+            f"Expected what to measure on, as the model was not trained on a built-in problem (but on `{name}`). "
+            f"{advice}"
+        )
+    size = model.input.size if isinstance(model.input, ImageInput) and is_problem_file(name) else None
+    found = load_problem(name, data_root, image_size=size)
+    if not found.exams:
+        raise OptionError(f"Problem `{name}` has no exam. {advice}")
+    domain = model.trained_on.get("domain")
+    exam = next((exam for exam in found.exams if exam is found.exam or exam.name == domain), None)
+    if exam is None:
+        raise DataError(f"Problem `{name}` measures several domains, but none is the model's. {advice}")
+    expected, got = ((input.stored_shape, input.shape) for input in (model.input, found.input))
+    if expected != got:
+        raise DataError(
+            f"The model was not trained for `{name}`: expected samples stored as {expected[0]} and seen as "
+            f"{expected[1]}, but got {got[0]} and {got[1]}. {advice}"
+        )
+    return exam
+
+
+def predict_images(
+    folder: Path, images: Sequence[Path], *, on_bad_image: OnBadImage = "fail", accelerator: Accelerator = "auto"
+) -> list[dict[str, Any]]:
     """The most probable class of every image, and its probability.
 
     Args:
         folder: of a run or of a model.
         images: image files, or folders that are searched for images.
+        on_bad_image: whether images that cannot be read are refused, or left out and named.
+        accelerator: where the network runs.
 
     Raises:
         ModelFileError: no model there.
@@ -93,36 +152,10 @@ def predict_images(folder: Path, images: Sequence[Path]) -> list[dict[str, Any]]
     model = open_model(folder)
     if isinstance(model.input, VectorInput):
         raise DataError("The model takes feature vectors, not images. Use `isthmus.load` and `predict` from Python.")
-    paths, samples = unlabelled_images(images, model.input)
+    paths, samples = unlabelled_images(images, model.input, on_bad_image=on_bad_image)
+    model.network.to(device_of(accelerator))
     confidence, best = model.predict(samples).max(dim=1)
     return [
         {"image": str(path), "class": model.classes[index], "probability": round(value, 4)}
         for path, index, value in zip(paths, best.tolist(), confidence.tolist())
     ]
-
-
-def _exam_of(name: str | None, model: Model, data_root: Path | None) -> Exam:
-    own = name is None
-    name = name or str(model.trained_on.get("problem", {}).get("name", ""))
-    try:
-        problem = load_problem(name, data_root)
-    except OptionError as error:
-        if not own:
-            raise
-        raise OptionError(
-            f"Expected what to measure on, as the model was not trained on a built-in problem (but on `{name}`). "
-            f"Give labelled images with `--exam DIR`."
-        ) from error
-    if not problem.exams:
-        raise OptionError(f"Problem `{name}` has no exam. Give labelled images with `--exam DIR`.")
-    domain = model.trained_on.get("domain")
-    own_exams = [exam for exam in problem.exams if exam is problem.exam or exam.name == domain]
-    if not own_exams:
-        raise DataError(
-            f"Problem `{name}` measures several domains, but none is the model's. "
-            f"Give labelled images with `--exam DIR`."
-        )
-    truth = own_exams[0].truth
-    if not isinstance(truth, Labels) or truth.task.classes != model.classes or problem.input.shape != model.input.shape:
-        raise DataError(f"The model was not trained for problem `{name}`: its classes or its input differ.")
-    return own_exams[0]

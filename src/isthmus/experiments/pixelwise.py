@@ -9,13 +9,15 @@ from typing import Any
 
 import torch
 
-from isthmus.data.benchmarks import is_problem_file, load_problem
 from isthmus.data.pixelwise import PixelLabels
+from isthmus.data.readers.image_files import OnBadImage
 from isthmus.data.readers.labelled import unlabelled_images
 from isthmus.errors import DataError, OptionError, RunFolderError
 from isthmus.evaluation.dense import measure
 from isthmus.evaluation.dense_models import load_dense_model
+from isthmus.evaluation.inference import Accelerator, device_of
 from isthmus.evaluation.models import DESCRIPTION
+from isthmus.experiments.evaluation import exam_of
 from isthmus.experiments.job import LAST
 from isthmus.report.pixelwise import coloured
 
@@ -31,7 +33,9 @@ def dense_model_folder(folder: Path) -> Path | None:
     return None
 
 
-def evaluate_pixels(folder: Path, problem: str | None = None, *, data_root: Path | None = None) -> dict[str, Any]:
+def evaluate_pixels(
+    folder: Path, problem: str | None = None, *, data_root: Path | None = None, accelerator: Accelerator = "auto"
+) -> dict[str, Any]:
     """Every metric of a model on a problem's exam, by task.
 
     Args:
@@ -39,32 +43,34 @@ def evaluate_pixels(folder: Path, problem: str | None = None, *, data_root: Path
         problem: built-in problem or problem file whose exam is taken; by default the built-in one that the model was
             trained on.
         data_root: where benchmark data lies.
+        accelerator: where the network runs.
 
     Raises:
         OptionError: no exam is known.
-        DataError: the exam has labels of none of the model's tasks.
+        DataError: the exam has labels of none of the model's tasks, or its images are stored otherwise.
     """
     model = load_dense_model(folder)
-    name = problem or str(model.trained_on.get("problem", {}).get("name", ""))
-    try:
-        exam = load_problem(name, data_root, image_size=model.input.size if is_problem_file(name) else None).exam
-    except OptionError as error:
-        if problem:
-            raise
+    exam = exam_of(model, problem, data_root, advice="Name a problem, or a problem file such as `rooms.yaml`.")
+    if not isinstance(exam.truth, PixelLabels):
         raise OptionError(
-            f"Expected what to measure on, as the model was not trained on a built-in problem (but on `{name}`). "
-            f"Name a problem, or a problem file such as `{name}.yaml`."
-        ) from error
-    if exam is None or not isinstance(exam.truth, PixelLabels):
-        raise OptionError(f"Problem `{name}` has no exam of pixel-wise tasks. Name one that has, such as `shapes`.")
+            f"Exam `{exam.name}` has no labels of pixels. Name a problem that has some, such as `shapes`."
+        )
     known = tuple(task for task in exam.pixels.tasks if task in model.tasks)
     if not known:
-        raise DataError(f"The model was not trained for problem `{name}`: its tasks are others.")
-    found = measure(model.network, exam.samples, exam.pixels.only(known), model.input)
+        raise DataError(f"The model was not trained for `{problem or exam.name}`: its tasks are others.")
+    model.network.to(device_of(accelerator))
+    found = measure(model.network, exam.samples, exam.pixels.only(known), model.input, title="Measuring")
     return {"exam": exam.name, "samples": len(exam.samples), "tasks": found}
 
 
-def predict_pixels(folder: Path, images: Sequence[Path], out: Path) -> list[dict[str, Any]]:
+def predict_pixels(
+    folder: Path,
+    images: Sequence[Path],
+    out: Path,
+    *,
+    on_bad_image: OnBadImage = "fail",
+    accelerator: Accelerator = "auto",
+) -> list[dict[str, Any]]:
     """Write what a model says of images: numbers as NPY, and a picture of them as PNG, of every task.
 
     Normals are unit vectors (3, height, width), segmentations class numbers, depths (height, width), keypoints (points,
@@ -74,6 +80,8 @@ def predict_pixels(folder: Path, images: Sequence[Path], out: Path) -> list[dict
         folder: of the model.
         images: image files, or folders that are searched for images.
         out: folder for the files, made if missing.
+        on_bad_image: whether images that cannot be read are refused, or left out and named.
+        accelerator: where the network runs.
 
     Raises:
         DataError: an image cannot be read.
@@ -83,7 +91,8 @@ def predict_pixels(folder: Path, images: Sequence[Path], out: Path) -> list[dict
     from PIL import Image
 
     model = load_dense_model(folder)
-    paths, samples = unlabelled_images(images, model.input)
+    paths, samples = unlabelled_images(images, model.input, on_bad_image=on_bad_image)
+    model.network.to(device_of(accelerator))
     random, rows = torch.Generator(), []
     try:
         out.mkdir(parents=True, exist_ok=True)

@@ -13,6 +13,7 @@ from scipy.io import savemat
 from isthmus.data.benchmarks import load_problem
 from isthmus.data.benchmarks.office_features import features
 from isthmus.data.inputs import VectorInput
+from isthmus.data.recipes import Recipe
 from isthmus.errors import DataError
 
 
@@ -37,6 +38,7 @@ def test_layouts(tmp_path: Path, folder: str, domains: dict[str, int], inside: s
     assert problem.exam.transductive
     assert problem.exam.name == problem.target.name
     assert problem.exam.labels.values.tolist() == [0, 0, 1, 1]
+    assert problem.recipe == Recipe(), "an epoch of these problems ends with the smaller domain"
     assert (problem.backbone, problem.input.shape, problem.input.stored_shape) == (
         "resnet50",
         (3, 224, 224),

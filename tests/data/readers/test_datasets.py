@@ -10,6 +10,7 @@ import torch
 from PIL import Image
 from torch.utils.data import IterableDataset, TensorDataset
 
+from isthmus.data.loaders import steps_per_epoch
 from isthmus.data.readers.datasets import dataset_problem
 from isthmus.data.samples import ArraySamples, MappedSamples
 from isthmus.errors import DataError
@@ -71,6 +72,14 @@ def test_tensor_items(scale: int) -> None:
     problem = dataset_problem(data, other, other)  # type: ignore[arg-type]
     np.testing.assert_array_equal(read(problem.target.samples), PIXELS.transpose(0, 3, 1, 2))
     assert problem.task.classes == ("0", "1")
+
+
+def test_the_recipe_fits_a_small_data_set_beside_a_large_one() -> None:
+    images, vectors = torch.zeros(50, 3, 20, 20, dtype=torch.uint8), torch.randn(50, 4)
+    for samples in (images, vectors):
+        source, target = TensorDataset(samples, torch.arange(50) % 2), TensorDataset(samples[:12], torch.arange(12) % 2)
+        problem = dataset_problem(source, target)  # type: ignore[arg-type]
+        assert (problem.recipe.batch_size, steps_per_epoch(problem)) == (12, 4)
 
 
 @pytest.mark.parametrize("exam", ["none", "target", "other"])

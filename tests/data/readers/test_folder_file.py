@@ -65,6 +65,18 @@ def test_name_size_backbone_and_recipe(root: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    "text", ["source: a\ntarget: b\n", "domains: [a, b]\n", "backbone: svhn\nsource: a\ntarget: b\n"]
+)
+def test_a_backbone_of_the_callers_choice_decides_the_size(root: Path, text: str) -> None:
+    """As it does beside `--source` and `--target`: pretrained networks take 224 pixels, the images have 20."""
+    file = root / "l.yaml"
+    file.write_text(text)
+    problem = load_problem(str(file), backbone="resnet18")
+    assert (problem.input.shape, problem.backbone) == ((3, 224, 224), "resnet18")
+    assert load_problem(str(file)).input.shape == (3, 20, 20)
+
+
+@pytest.mark.parametrize(
     ("text", "message"),
     [
         ("source: a\n", "expected `target` to be text, but got nothing. Add it."),

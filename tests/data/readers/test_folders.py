@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -12,11 +14,12 @@ import torch
 from PIL import Image
 
 from isthmus.data.batches import Unlabelled
-from isthmus.data.loaders import Draw, DrawnBatches, batches
+from isthmus.data.loaders import Draw, DrawnBatches, batches, steps_per_epoch
 from isthmus.data.problems import Problem
 from isthmus.data.readers.defaults import default_input
 from isthmus.data.readers.folders import folder_problem
-from isthmus.data.readers.image_folder import scan_folder
+from isthmus.data.readers.image_folder import find_images, scan_folder
+from isthmus.data.readers.pixels.pairs import named_files
 from isthmus.data.samples import ArraySamples, MappedSamples, names_of
 from isthmus.data.tasks import Setting
 from isthmus.errors import DataError, OptionError
@@ -90,6 +93,21 @@ def test_exam_that_is_or_shares_the_target_is_transductive(make: Make) -> None:
     assert same.exam.transductive
 
 
+def test_images_are_the_same_behind_symbolic_links(make: Make) -> None:
+    source, target, exam, other = make("s", a=2, b=2), make("t", a=2, b=2), make("e", a=1, b=1), make("o", c=2, d=2)
+    (exam / "a" / "0.png").unlink()
+    (exam / "a" / "0.png").symlink_to(target / "a" / "1.png")
+    problem = folder_problem(source, target, exam)
+    assert problem.exam is not None
+    assert problem.exam.transductive
+    (exam / "b" / "0.png").unlink()
+    (exam / "b" / "0.png").symlink_to(source / "b" / "1.png")
+    with pytest.raises(DataError, match=r"Expected other images in `.*e` than in the source .* 1 files of both"):
+        folder_problem(source, target, exam)
+    with pytest.raises(DataError, match=r"target `.*t`, whose labels are trained on, but got 1 files of both"):
+        folder_problem(other, target, exam)
+
+
 def test_source_may_share_no_image_with_the_others(make: Make) -> None:
     source = make("s", a=2, b=2)
     with pytest.raises(DataError, match=r"Expected other images in .* 4 files of both"):
@@ -136,6 +154,23 @@ def test_more_folders_that_are_no_problem(make: Make) -> None:
         folder_problem(source, flat, make("e", a=1, z=1))
     with pytest.raises(OptionError, match="`fail` or `skip`"):
         folder_problem(source, flat, on_bad_image="ignore")  # type: ignore[arg-type]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="names are any bytes on Linux only")
+def test_names_that_are_not_utf_8_are_refused_before_training(make: Make) -> None:
+    source, target = make("s", a=1, b=1), make("t", 2)
+    (target / "0.png").rename(target / os.fsdecode(b"caf\xe9.png"))
+    for call in (
+        lambda: folder_problem(source, target),
+        lambda: find_images(target),
+        lambda: named_files(target, {".png"}),
+    ):
+        with pytest.raises(DataError, match=r"Expected names in UTF-8, but got `.*/t/caf\\udce9\.png`"):
+            call()
+    (source / "a").rename(source / os.fsdecode(b"\xe9t\xe9"))
+    with pytest.raises(DataError, match=r"UTF-8, but got `.*/s/\\udce9t\\udce9`"):
+        scan_folder(source)
+    assert scan_folder(make("été", ça=1, là=1)).classes == ("là", "ça")
 
 
 def spoil(path: Path) -> None:
@@ -216,6 +251,16 @@ def test_size_follows_the_larger_domain(make: Make) -> None:
     assert folder_problem(make("u", a=1, b=1, side=16), make("v", 2, side=24)).input.shape == (3, 24, 24)
     with pytest.raises(OptionError, match="image_size"):
         folder_problem(make("w", a=1, b=1), make("x", 1), image_size=0)
+
+
+def test_the_recipe_fits_a_small_domain_beside_a_large_one(make: Make) -> None:
+    """All 70 images of the larger one are seen in an epoch, but for those that fill no batch."""
+    large, small = make("large", a=35, b=35), make("small", a=10, b=10)
+    problem = folder_problem(large, make("flat", 20))
+    assert (problem.recipe.batch_size, steps_per_epoch(problem)) == (20, 3)
+    assert steps_per_epoch(folder_problem(small, make("many", 70))) == 3
+    problem = folder_problem(large, make("half", 40))
+    assert (problem.recipe.batch_size, steps_per_epoch(problem)) == (32, 2)
 
 
 def test_images_beyond_memory_are_read_by_worker_processes(make: Make) -> None:

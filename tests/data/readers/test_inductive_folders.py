@@ -10,7 +10,7 @@ import torch
 from PIL import Image
 
 from isthmus.data.problems import Problem
-from isthmus.data.readers.defaults import inductive_recipe
+from isthmus.data.readers.defaults import default_recipe
 from isthmus.data.readers.folder_classes import folder_setting
 from isthmus.data.readers.folders import folder_problem
 from isthmus.data.samples import Samples, names_of
@@ -140,7 +140,7 @@ def test_the_recipe_fits_few_images(make: Make) -> None:
     problem = folder_problem(make("s", cat=30, dog=20), make("t", oak=6, rose=6))
     assert len(problem.target.samples) == 10
     assert (problem.recipe.batch_size, problem.recipe.steps_per_epoch) == (10, 5)
-    many = inductive_recipe(source=1000, target=400)
+    many = default_recipe(source=1000, target=400)
     assert (many.batch_size, many.steps_per_epoch) == (32, 31)
 
 

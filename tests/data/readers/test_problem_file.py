@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -33,8 +34,8 @@ source:
     depth: {files: depth, scale: 0.01}
   crop_margin: 0.25
 target:
-  images: faces
-  labels: {keypoints: faces}
+  images: others
+  labels: {keypoints: others}
   crop_margin: 0.25
 """
 
@@ -84,8 +85,32 @@ def test_what_a_file_leaves_out_has_defaults(tmp_path: Path) -> None:
 def test_images_that_also_measure_are_transductive(tmp_path: Path) -> None:
     file = write_rooms(tmp_path)
     assert file_problem(file).exams[0].transductive
-    file.write_text(ROOMS[: ROOMS.index("exam:")] + ROOMS[ROOMS.index("exam:") :].replace("real", "synthetic"))
+    start, exam = ROOMS[: ROOMS.index("exam:")], ROOMS[ROOMS.index("exam:") :]
+    for kind in ("images", "normals", "classes"):
+        shutil.copytree(tmp_path / "real" / kind, tmp_path / "others" / kind)
+    file.write_text(start + exam.replace("real", "others"))
     assert not file_problem(file).exams[0].transductive
+    for image in (tmp_path / "others" / "images").iterdir():
+        image.unlink()
+        image.symlink_to(tmp_path / "real" / "images" / image.name)
+    assert file_problem(file).exams[0].transductive, "by another name"
+    file.write_text(start + exam.replace("real/", "real/../real/"))
+    assert file_problem(file).exams[0].transductive
+
+
+@pytest.mark.parametrize("key", ["target", "exam"])
+def test_the_source_may_share_no_image(tmp_path: Path, key: str) -> None:
+    file = write_rooms(tmp_path)
+    image = tmp_path / "shared" / "images" / "3.png"
+    shutil.copytree(tmp_path / "real" / "images", image.parent)
+    image.unlink()
+    image.symlink_to(tmp_path / "synthetic" / "images" / "3.png")
+    before, place = ROOMS.split(f"{key}:\n")
+    file.write_text(f"{before}{key}:\n{place.replace('real/images', 'shared/images', 1)}")
+    with pytest.raises(
+        DataError, match=rf"`{key}\.images`: Expected other images in `{key}` than in `source`, but got 1 "
+    ):
+        file_problem(file)
 
 
 def test_what_does_not_fit_into_memory_lies_in_a_file_without_a_name(
@@ -121,6 +146,7 @@ def test_faces_are_cut_around_their_points(tmp_path: Path) -> None:
         points = [(x - 10, 20), (x + 10, 20), (x, 40)]
         lines = "".join(f"{px + 0.5} {py + 0.5}\n" for px, py in points)  # counted from 1 at the middle of a pixel
         (tmp_path / "faces" / f"{name}.pts").write_text(f"version: 1\nn_points: 3\n{{\n{lines}}}\n")
+    shutil.copytree(tmp_path / "faces", tmp_path / "others")
     (tmp_path / "faces.yaml").write_text(FACES)
     problem = file_problem(tmp_path / "faces.yaml")
     assert problem.source.pixels is not None
@@ -186,10 +212,11 @@ def test_numbers_in_npy_files(tmp_path: Path) -> None:
         )
         np.save(tmp_path / "points" / f"{number}.npy", np.array([[4.0, 8.0, 2.5], [np.nan, np.nan, np.nan]]))
         np.save(tmp_path / "depth" / f"{number}.npy", random.uniform(1, 2, (32, 32)))
+    shutil.copytree(tmp_path / "images", tmp_path / "others")
     (tmp_path / "p.yaml").write_text(
         "size: 16\ntasks: {keypoints: {points: [nose, chin], depth: true, deviation: 2}}\n"
         "source: {images: images, labels: {depth: depth, keypoints: points}}\n"
-        "target: {name: real, images: images, labels: {keypoints: points}}\n"
+        "target: {name: real, images: others, labels: {keypoints: points}}\n"
     )
     problem = file_problem(tmp_path / "p.yaml")
     (points,) = problem.tasks.anchors

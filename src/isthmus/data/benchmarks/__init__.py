@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import permutations
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -59,7 +59,9 @@ def entries() -> tuple[ProblemEntry, ...]:
     return tuple(_ENTRIES.values())
 
 
-def load_problem(name: str, data_root: Path | None = None, *, image_size: int | None = None) -> Problem:
+def load_problem(
+    name: str, data_root: Path | None = None, *, image_size: int | None = None, backbone: str | None = None
+) -> Problem:
     """A built-in problem, its data read, and downloaded where it has an official address; or that of a problem file.
 
     Args:
@@ -67,6 +69,7 @@ def load_problem(name: str, data_root: Path | None = None, *, image_size: int | 
             `isthmus.file_problem`.
         data_root: the folder that holds the data of built-in problems; see `data_root`.
         image_size: side of the images of a problem file, in pixels; by default its own.
+        backbone: of a problem file, instead of its own; that of a built-in problem stays.
 
     Raises:
         OptionError: an unknown name or variant, or an image size for a built-in problem.
@@ -75,7 +78,7 @@ def load_problem(name: str, data_root: Path | None = None, *, image_size: int | 
     if is_problem_file(name):
         from isthmus.data.readers.problem_file import file_problem
 
-        problem = file_problem(name, image_size=image_size)
+        problem = file_problem(name, image_size=image_size, backbone=backbone)
         if problem.name in _ENTRIES:
             raise DataError(f"`{name}`: expected a name of its own, but `{problem.name}` is built in. Add a `name:`.")
         return problem
@@ -85,7 +88,7 @@ def load_problem(name: str, data_root: Path | None = None, *, image_size: int | 
     module, _, function = entry.loader.partition(":")
     loader: Callable[..., Problem] = getattr(importlib.import_module(module), function)
     root = places.data_root(data_root)
-    return loader(variant, root) if variant else loader(root)
+    return replace(loader(variant, root) if variant else loader(root), built_in=True)
 
 
 def setting_of(name: str) -> Setting:

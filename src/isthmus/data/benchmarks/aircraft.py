@@ -13,13 +13,12 @@ from typing import Literal, NamedTuple
 
 import torch
 
-from isthmus.data.inputs import ImageInput
 from isthmus.data.problems import Problem
 from isthmus.data.readers.defaults import default_input
-from isthmus.data.readers.image_files import MEMORY_BUDGET, fits_in_memory, read_images, refuse_bad_images
+from isthmus.data.readers.image_files import read_every_image
+from isthmus.data.readers.labels import class_labels
 from isthmus.data.recipes import Recipe
 from isthmus.data.splits import LabelledSamples
-from isthmus.data.tasks import Classification, Labels
 from isthmus.errors import DataError
 
 FOLDER = "fgvc-aircraft-2013b"
@@ -53,7 +52,8 @@ def aircraft(variant: str, data_root: Path, *, measured_on: Literal["exam", "val
     """
     found = photographs(data_root)
     input, backbone = default_input(224, image_size=224)
-    every = _read(found, input)
+    samples = read_every_image([photo.path for photo in found], input, name="aircraft", banner=BANNER)
+    every = LabelledSamples(samples, class_labels([photo.variant for photo in found]))
     manufacturers = {photo.variant: photo.manufacturer for photo in found}
     own = sorted(name for name, maker in manufacturers.items() if maker == MANUFACTURERS[variant])
 
@@ -115,12 +115,3 @@ def _download(root: Path) -> Path:
             f"it elsewhere from {ADDRESS}, unpack it and put it at `{root / FOLDER}`, or give another `--data-root`."
         ) from error
     return root
-
-
-def _read(found: list[Photograph], input: ImageInput) -> LabelledSamples:
-    in_memory = fits_in_memory(len(found), input, MEMORY_BUDGET)
-    read = read_images([photo.path for photo in found], input, name="aircraft", in_memory=in_memory, banner=BANNER)
-    refuse_bad_images(read.bad, len(found))
-    task = Classification(tuple(sorted({photo.variant for photo in found})))
-    labels = torch.tensor([task.classes.index(photo.variant) for photo in found])
-    return LabelledSamples(read.samples, Labels(task, labels))

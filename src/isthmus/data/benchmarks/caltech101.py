@@ -12,10 +12,9 @@ from typing import Literal
 import torch
 
 from isthmus.data.benchmarks.places import first_existing, put_there
-from isthmus.data.inputs import ImageInput
 from isthmus.data.problems import Problem
 from isthmus.data.readers.defaults import default_input, typical_side
-from isthmus.data.readers.image_files import MEMORY_BUDGET, fits_in_memory, read_images, refuse_bad_images
+from isthmus.data.readers.image_files import read_every_image
 from isthmus.data.readers.image_folder import ImageFolder, scan_folder
 from isthmus.data.recipes import Recipe
 from isthmus.data.splits import LabelledSamples, shuffled
@@ -68,7 +67,8 @@ def caltech101_few(variant: str, data_root: Path, *, measured_on: Literal["exam"
     drawn = [folder.classes[place] for place in shuffled(CLASSES).tolist()]
     drawn = drawn if measured_on == "exam" else drawn[number:]
     input, backbone = default_input(typical_side(folder.paths))
-    photos = _read(folder, input)
+    labels = Labels(Classification(folder.classes), torch.tensor(folder.labels))
+    photos = LabelledSamples(read_every_image(folder.paths, input, name="caltech101"), labels)
 
     few, others = photos.of_classes(sorted(drawn[:number])).draw(FEW)
     measured, _ = others.draw(MOST_MEASURED)
@@ -80,10 +80,3 @@ def caltech101_few(variant: str, data_root: Path, *, measured_on: Literal["exam"
         recipe=RECIPE,
         exams=(measured.exam("few"),),
     )
-
-
-def _read(folder: ImageFolder, input: ImageInput) -> LabelledSamples:
-    in_memory = fits_in_memory(len(folder.paths), input, MEMORY_BUDGET)
-    read = read_images(folder.paths, input, name="caltech101", in_memory=in_memory)
-    refuse_bad_images(read.bad, len(folder.paths))
-    return LabelledSamples(read.samples, Labels(Classification(folder.classes), torch.tensor(folder.labels)))

@@ -9,7 +9,7 @@ import torch
 from isthmus.data.benchmarks.mnist import LabelledImages
 from isthmus.data.benchmarks.places import first_existing, put_there
 from isthmus.data.inputs import ImageInput
-from isthmus.data.readers.image_files import read_images, refuse_bad_images
+from isthmus.data.readers.image_files import read_every_image
 from isthmus.data.readers.image_folder import scan_folder
 from isthmus.data.tasks import Classification
 from isthmus.errors import DataError
@@ -45,9 +45,9 @@ def _read_folder(folder: Path) -> LabelledImages:
             f"Expected the class folders {listed(OBJECTS.classes)} in `{folder}`, but got {listed(found.classes)}. "
             f"Rename them."
         )
-    read = read_images(found.paths, ImageInput.plain(3, 32), name=f"cifar10 {folder.name}")
-    refuse_bad_images(read.bad, len(found.paths))
-    return LabelledImages(read.samples.read(read.kept, torch.Generator()), torch.tensor(found.labels))
+    samples = read_every_image(found.paths, ImageInput.plain(3, 32), name=f"cifar10 {folder.name}")
+    images = samples.read(torch.arange(len(samples)), torch.Generator())
+    return LabelledImages(images, torch.tensor(found.labels))
 
 
 def _read_pickles(folder: Path, split: str) -> LabelledImages:

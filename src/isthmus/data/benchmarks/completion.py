@@ -10,10 +10,9 @@ from isthmus.data.benchmarks.cifar10 import OBJECTS, cifar10
 from isthmus.data.benchmarks.joint_looks import digits_looks
 from isthmus.data.inputs import ImageInput
 from isthmus.data.problems import Domain, Exam, Problem
-from isthmus.data.readers.arrays import stored_samples
 from isthmus.data.recipes import Recipe
 from isthmus.data.splits import LabelledSamples
-from isthmus.data.tasks import Completion, Labels
+from isthmus.data.tasks import Completion
 
 KINDS = ("airplane", "bird", "automobile", "truck", "cat", "dog", "deer", "horse")
 """Of CIFAR-10's ten classes those that come in pairs, as the paper's eight do."""
@@ -71,8 +70,7 @@ def digits_completion(data_root: Path | None = None, *, measured_on: Literal["ex
 
 def _drawn(data_root: Path, split: str) -> dict[str, LabelledSamples]:
     """The images of each kind: the first so many of a draw that is the same every time."""
-    data = cifar10(data_root, split)
-    everything = LabelledSamples(stored_samples(data.images, INPUT, name=split), Labels(OBJECTS, data.labels))
+    everything = cifar10(data_root, split).stored(OBJECTS, INPUT, name=split)
     chosen, _ = everything.draw(TRAINING if split == "train" else MEASURED)
     places = {kind: OBJECTS.classes.index(kind) for kind in KINDS}
     return {kind: chosen.rows((chosen.labels.values == place).nonzero().flatten()) for kind, place in places.items()}

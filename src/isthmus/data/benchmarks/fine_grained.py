@@ -10,10 +10,10 @@ import torch
 from isthmus.data.benchmarks.fine_grained_lists import SETS, Photograph, PhotographSet
 from isthmus.data.inputs import ImageInput
 from isthmus.data.problems import Problem
-from isthmus.data.readers.image_files import MEMORY_BUDGET, fits_in_memory, read_images, refuse_bad_images
+from isthmus.data.readers.image_files import MEMORY_BUDGET, fits_in_memory, read_every_image
+from isthmus.data.readers.labels import class_labels
 from isthmus.data.recipes import Recipe
 from isthmus.data.splits import LabelledSamples
-from isthmus.data.tasks import Classification, Labels
 
 INPUT = ImageInput(3, 299, 344, (0.5,) * 3, (0.5,) * 3)
 """As InceptionV3's weights want it."""
@@ -58,10 +58,7 @@ def fine_grained(data_root: Path, *, measured_on: Literal["exam", "validation"] 
 def _read(part: PhotographSet, photos: list[Photograph], *, in_memory: bool) -> tuple[LabelledSamples, LabelledSamples]:
     """What trains, and the test set."""
     paths = [photo.path for photo in photos]
-    read = read_images(paths, INPUT, name=part.name, in_memory=in_memory, banner=part.banner)
-    refuse_bad_images(read.bad, len(photos))
-    task = Classification(tuple(sorted({photo.shows for photo in photos})))
-    index = {name: number for number, name in enumerate(task.classes)}
-    every = LabelledSamples(read.samples, Labels(task, torch.tensor([index[photo.shows] for photo in photos])))
+    samples = read_every_image(paths, INPUT, name=part.name, in_memory=in_memory, banner=part.banner)
+    every = LabelledSamples(samples, class_labels([photo.shows for photo in photos]))
     trains = torch.tensor([photo.trains for photo in photos])
     return every.rows(trains.nonzero().flatten()), every.rows((~trains).nonzero().flatten())

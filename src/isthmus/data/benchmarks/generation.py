@@ -8,14 +8,12 @@ from typing import Literal
 
 from isthmus.data.benchmarks.digits import DIGITS
 from isthmus.data.benchmarks.joint_looks import digits_looks
-from isthmus.data.benchmarks.mnist import LabelledImages, mnist
+from isthmus.data.benchmarks.mnist import mnist
 from isthmus.data.benchmarks.notmnist import LETTERS, has_split, notmnist
 from isthmus.data.inputs import ImageInput
 from isthmus.data.problems import Domain, Exam, Problem
-from isthmus.data.readers.arrays import stored_samples
 from isthmus.data.recipes import Recipe
-from isthmus.data.splits import LabelledSamples
-from isthmus.data.tasks import Classification, Generation, Labels
+from isthmus.data.tasks import Generation
 
 FEW, MANY = 300, 1000
 """Training images of each class of the small domain and, at most, of the large one."""
@@ -51,11 +49,11 @@ def mnist_generation(data_root: Path, *, measured_on: Literal["exam", "validatio
         DataError: files that are missing, cannot be downloaded or are corrupt.
     """
     parted = has_split(data_root, "train")
-    digits = _labelled(mnist(data_root, "train"), DIGITS)
-    letters = _labelled(notmnist(data_root, "train" if parted else "test"), LETTERS)
-    exams = {"mnist": _labelled(mnist(data_root, "test"), DIGITS).draw(MEASURED)[0]}
+    digits = mnist(data_root, "train").stored(DIGITS, INPUT, name="mnist")
+    letters = notmnist(data_root, "train" if parted else "test").stored(LETTERS, INPUT, name="notmnist")
+    exams = {"mnist": mnist(data_root, "test").stored(DIGITS, INPUT, name="mnist").draw(MEASURED)[0]}
     if parted:
-        exams["notmnist"] = _labelled(notmnist(data_root, "test"), LETTERS).draw(MEASURED)[0]
+        exams["notmnist"] = notmnist(data_root, "test").stored(LETTERS, INPUT, name="notmnist").draw(MEASURED)[0]
     else:
         exams["notmnist"], letters = letters.draw(MEASURED)
     validation = {}
@@ -90,7 +88,3 @@ def digits_generation(data_root: Path | None = None, *, measured_on: Literal["ex
         recipe=replace(RECIPE, epochs=40, steps_per_epoch=20, batch_size=30, evaluations=5),
         exams=tuple(Exam(exam.name, exam.samples) for exam in looks.exams),
     )
-
-
-def _labelled(data: LabelledImages, task: Classification) -> LabelledSamples:
-    return LabelledSamples(stored_samples(data.images, INPUT, name="images"), Labels(task, data.labels))

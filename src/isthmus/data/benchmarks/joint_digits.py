@@ -12,10 +12,8 @@ from isthmus.data.benchmarks.notmnist import LETTERS, has_split, notmnist
 from isthmus.data.benchmarks.usps import usps
 from isthmus.data.inputs import ImageInput
 from isthmus.data.problems import Problem
-from isthmus.data.readers.arrays import stored_samples
 from isthmus.data.recipes import Recipe
 from isthmus.data.splits import LabelledSamples
-from isthmus.data.tasks import Labels
 
 INPUT = ImageInput.plain(3, 28)
 """Three channels, as MNIST-M is in colour; the grey ones have three alike."""
@@ -72,5 +70,4 @@ def joint_digits(data_root: Path, *, measured_on: Literal["exam", "validation"] 
 
 
 def _labelled(data: LabelledImages, name: str) -> LabelledSamples:
-    task = LETTERS if name == "notmnist" else DIGITS
-    return LabelledSamples(stored_samples(data.images, INPUT, name=name), Labels(task, data.labels))
+    return data.stored(LETTERS if name == "notmnist" else DIGITS, INPUT, name=name)

@@ -13,6 +13,10 @@ from torch import Tensor
 
 from isthmus.data.benchmarks.download import RemoteFile, fetch
 from isthmus.data.benchmarks.places import first_existing
+from isthmus.data.inputs import ImageInput
+from isthmus.data.readers.arrays import stored_samples
+from isthmus.data.splits import LabelledSamples
+from isthmus.data.tasks import Classification, Labels
 from isthmus.errors import DataError
 
 ADDRESS = "https://ossci-datasets.s3.amazonaws.com/mnist/"
@@ -34,6 +38,10 @@ class LabelledImages(NamedTuple):
 
     images: Tensor
     labels: Tensor
+
+    def stored(self, task: Classification, input: ImageInput, *, name: str) -> LabelledSamples:
+        """The images as a problem with `input` stores them, with their labels for `task`; errors call them `name`."""
+        return LabelledSamples(stored_samples(self.images, input, name=name), Labels(task, self.labels))
 
 
 def mnist(root: Path, split: str) -> LabelledImages:

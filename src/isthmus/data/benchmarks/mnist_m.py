@@ -9,7 +9,7 @@ import torch
 from isthmus.data.benchmarks.mnist import LabelledImages
 from isthmus.data.benchmarks.places import first_existing, matching_child, put_there
 from isthmus.data.inputs import ImageInput
-from isthmus.data.readers.image_files import read_images, refuse_bad_images
+from isthmus.data.readers.image_files import read_every_image
 from isthmus.errors import DataError
 
 
@@ -37,7 +37,6 @@ def mnist_m(root: Path, split: str, input: ImageInput, *, first: int | None = No
     if wrong or not rows:
         found = " ".join(wrong[0]) if wrong else "an empty file"
         raise DataError(f"Expected lines `file digit` in `{listing}`, but got `{found}`. Get the file anew.")
-    read = read_images([place / name for name, _ in rows], input, name=f"mnist_m {split}")
-    refuse_bad_images(read.bad, len(rows))
-    images = read.samples.read(read.kept, torch.Generator())
+    samples = read_every_image([place / name for name, _ in rows], input, name=f"mnist_m {split}")
+    images = samples.read(torch.arange(len(samples)), torch.Generator())
     return LabelledImages(images, torch.tensor([int(label) for _, label in rows]))

@@ -6,13 +6,10 @@ from pathlib import Path
 from typing import Literal
 
 from isthmus.data.benchmarks.digits import DIGITS, GREY
-from isthmus.data.benchmarks.mnist import LabelledImages, mnist
+from isthmus.data.benchmarks.mnist import mnist
 from isthmus.data.benchmarks.notmnist import LETTERS, has_split, notmnist
 from isthmus.data.problems import Problem
-from isthmus.data.readers.arrays import stored_samples
 from isthmus.data.recipes import Recipe
-from isthmus.data.splits import LabelledSamples
-from isthmus.data.tasks import Classification, Labels
 
 VALIDATION = 200
 """Validation images of each digit."""
@@ -33,10 +30,10 @@ def notmnist_mnist(variant: str, data_root: Path, *, measured_on: Literal["exam"
         DataError: files that are missing, cannot be downloaded or are corrupt.
     """
     split = "train" if has_split(data_root, "train") else "test"
-    letters = _labelled(notmnist(data_root, split), LETTERS, "notmnist")
-    few, others = _labelled(mnist(data_root, "train"), DIGITS, "mnist").draw(int(variant))
+    letters = notmnist(data_root, split).stored(LETTERS, GREY, name="notmnist")
+    few, others = mnist(data_root, "train").stored(DIGITS, GREY, name="mnist").draw(int(variant))
     if measured_on == "exam":
-        measured = _labelled(mnist(data_root, "test"), DIGITS, "mnist")
+        measured = mnist(data_root, "test").stored(DIGITS, GREY, name="mnist")
     else:
         measured, _ = others.draw(VALIDATION)
     return Problem(
@@ -48,7 +45,3 @@ def notmnist_mnist(variant: str, data_root: Path, *, measured_on: Literal["exam"
         exams=(measured.exam("mnist"),),
         notes=(f"source: notMNIST's {split} set, {len(letters.labels)} images",),
     )
-
-
-def _labelled(data: LabelledImages, task: Classification, name: str) -> LabelledSamples:
-    return LabelledSamples(stored_samples(data.images, GREY, name=name), Labels(task, data.labels))

@@ -8,6 +8,7 @@ from pathlib import Path
 from isthmus.data.benchmarks.places import matching_child, put_there
 from isthmus.data.problems import Problem
 from isthmus.data.readers.folders import folder_problem
+from isthmus.data.recipes import Recipe
 
 
 @dataclass(frozen=True)
@@ -30,7 +31,7 @@ class ObjectBenchmark:
         problem = folder_problem(source, target, name=f"{self.name}:{variant}", backbone="resnet50", image_size=224)
         domains = tuple(replace(domain, name=name) for domain, name in zip(problem.domains, variant.split("-")))
         exams = tuple(replace(exam, name=domains[1].name) for exam in problem.exams)
-        return replace(problem, domains=domains, exams=exams)
+        return replace(problem, domains=domains, exams=exams, recipe=Recipe())
 
     def _folder(self, domain: str, data_root: Path) -> Path:
         root = matching_child(data_root, self.name) or data_root / self.name

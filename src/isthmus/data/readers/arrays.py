@@ -11,9 +11,8 @@ from torch import Tensor
 
 from isthmus.data.inputs import ImageInput, Input, VectorInput
 from isthmus.data.problems import Domain, Exam, Problem, check_lengths
-from isthmus.data.readers.defaults import default_input, inductive_recipe
+from isthmus.data.readers.defaults import default_input, default_recipe
 from isthmus.data.readers.labels import LabelCode, LabelValue, label_values
-from isthmus.data.recipes import Recipe
 from isthmus.data.samples import ArraySamples
 from isthmus.data.tasks import Labels
 from isthmus.errors import DataError
@@ -35,7 +34,8 @@ def array_problem(
     """A problem from arrays or tensors: unsupervised, or inductive where the target has labels, of other classes.
 
     Vectors are standardised by the source and go to the `mlp`; images are treated by their size, see
-    `readers.defaults.default_input`. A domain smaller than the usual batch makes the batch as small as itself.
+    `readers.defaults.default_input`. A batch is no larger than the smaller domain, and an epoch passes over the larger
+    one once.
 
     Args:
         X_source: (n, features) vectors, or images: (n, height, width), (n, height, width, channels) or
@@ -64,11 +64,11 @@ def array_problem(
     code = LabelCode.of(values, classes)
     y_known = code.encode(values, name="y_source")
     check_lengths("y_source", samples[0], y_known)
-    y_learnt, recipe = None, Recipe(batch_size=max(2, min(Recipe().batch_size, len(samples[0]), len(samples[1]))))
+    y_learnt = None
     if y_target is not None:
         values = label_values(y_target, name="y_target")
         code = _other_classes(values, code)
-        y_learnt, recipe = code.encode(values, name="y_target"), inductive_recipe(len(samples[0]), len(samples[1]))
+        y_learnt = code.encode(values, name="y_target")
         check_lengths("y_target", samples[1], y_learnt)
     measured = None
     if exam is not None:
@@ -79,7 +79,7 @@ def array_problem(
         domains=(Domain("source", samples[0], y_known), Domain("target", samples[1], y_learnt)),
         input=input,
         backbone=backbone,
-        recipe=recipe,
+        recipe=default_recipe(len(samples[0]), len(samples[1])),
         exams=(measured,) if measured else (),
     )
 

@@ -14,7 +14,7 @@ from isthmus.data.inputs import ImageInput
 from isthmus.data.problems import Domain, Exam, Problem
 from isthmus.data.readers.arrays import array_problem, sample_tensor
 from isthmus.data.readers.decode import plain_image
-from isthmus.data.readers.defaults import default_input
+from isthmus.data.readers.defaults import default_input, default_recipe
 from isthmus.data.readers.image_files import MEMORY_BUDGET, fits_in_memory
 from isthmus.data.readers.labels import LabelCode, LabelValue, label_values
 from isthmus.data.samples import ArraySamples, MappedSamples, Samples
@@ -64,6 +64,7 @@ def dataset_problem(
     Items are PIL images, or tensors as `array_problem` takes them, without normalisation or random transforms: the
     problem's own input does both. Each item is read once before training; images that fit `memory_budget` all
     together stay in memory. Labels of the target are not read; give `exam=target` to be measured on its own images.
+    The recipe is that of `array_problem`.
 
     Args:
         source: items `(image, label)`.
@@ -110,6 +111,7 @@ def dataset_problem(
         ),
         input=input,
         backbone=backbone,
+        recipe=default_recipe(len(source), len(target)),
         exams=(measured,) if measured else (),
     )
 

@@ -55,17 +55,28 @@ def default_input(
     return ImageInput(3, size, resize), backbone
 
 
-def inductive_recipe(source: int, target: int) -> Recipe:
-    """The usual recipe for so many samples of a source and a target with labels of its own.
+def default_recipe(source: int, target: int) -> Recipe:
+    """The usual recipe for so many samples of a source and a target.
 
-    A batch is no larger than the smaller domain, and an epoch passes over the larger one once.
+    A batch is no larger than the smaller domain, and an epoch passes over the larger one once: by a fixed number of
+    steps, unless both have as many batches.
 
-    >>> recipe = inductive_recipe(source=1000, target=20)
+    >>> recipe = default_recipe(source=1000, target=20)
     >>> recipe.batch_size, recipe.steps_per_epoch
     (20, 50)
     """
-    batch_size = max(2, min(Recipe().batch_size, source, target))
-    return Recipe(batch_size=batch_size, steps_per_epoch=max(1, max(source, target) // batch_size))
+    batch_size = default_batch_size(source, target)
+    fewer, more = sorted((source // batch_size, target // batch_size))
+    return Recipe(batch_size=batch_size, steps_per_epoch=more if more > fewer else None)
+
+
+def default_batch_size(*samples: int, usual: int = Recipe().batch_size) -> int:
+    """The usual number, or that of the smallest domain's samples.
+
+    >>> default_batch_size(1000, 20), default_batch_size(1000, 400)
+    (20, 32)
+    """
+    return max(2, min(usual, *samples))
 
 
 def typical_side(*domains: Sequence[Path]) -> int:

@@ -11,7 +11,7 @@ from isthmus.errors import DataError
 from isthmus.names import listed
 
 
-def folder_setting(source: Path, target: Path) -> Setting:
+def folder_setting(source: str | Path, target: str | Path) -> Setting:
     """The setting of a problem from two folders, by the names of their class folders; no image is read.
 
     Raises:
@@ -86,19 +86,24 @@ def check_folders(folders: Sequence[ImageFolder], setting: Setting) -> bool:
             )
     of_source, *of_others = (folder.files() for folder in folders)
     for folder, files in zip(folders[1:], of_others):
-        _refuse_shared(of_source & files, folder, f"the source `{source.root}`")
+        refuse_shared(of_source & files, f"`{folder.root}`", f"the source `{source.root}`")
     if not exams:
         return False
     shared = of_others[0] & of_others[1]
     if inductive:
-        _refuse_shared(shared, exams[0], f"the target `{target.root}`, whose labels are trained on")
+        refuse_shared(shared, f"`{exams[0].root}`", f"the target `{target.root}`, whose labels are trained on")
     return bool(shared)
 
 
-def _refuse_shared(shared: frozenset[Path], folder: ImageFolder, other: str) -> None:
+def refuse_shared(shared: frozenset[Path], one: str, other: str) -> None:
+    """Refuse images of two places that may share none.
+
+    Raises:
+        DataError: naming the places, the number of shared files and the first of them.
+    """
     if shared:
         raise DataError(
-            f"Expected other images in `{folder.root}` than in {other}, but got {len(shared)} files of both "
+            f"Expected other images in {one} than in {other}, but got {len(shared)} files of both "
             f"(first: `{min(shared)}`). Give folders that do not overlap."
         )
 

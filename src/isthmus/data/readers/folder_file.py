@@ -37,8 +37,10 @@ def folders_setting(file: Section) -> Setting:
         return folder_setting(source, target)
 
 
-def folders_problem(file: Section, *, image_size: int | None, memory_budget: int) -> Problem:
+def folders_problem(file: Section, *, image_size: int | None, backbone: str | None, memory_budget: int) -> Problem:
     """The problem of the folders, as `folder_problem` or `joint_folder_problem` make it.
+
+    What is given goes before what the file says.
 
     Raises:
         DataError: a mistake in the file, or in a folder that it names.
@@ -46,7 +48,7 @@ def folders_problem(file: Section, *, image_size: int | None, memory_budget: int
     file.check_keys(*KEYS, *((DOMAINS,) if DOMAINS in file else ("source", "target", "exam")))
     reading: dict[str, Any] = {
         "name": file.text("name", file.file.stem),
-        "backbone": file.text("backbone") if "backbone" in file else None,
+        "backbone": backbone or (file.text("backbone") if "backbone" in file else None),
         "image_size": image_size or (file.whole("size", 1) if "size" in file else None),
         "on_bad_image": file.choice("on_bad_image", ("fail", "skip"), "fail"),
         "memory_budget": memory_budget,

@@ -25,6 +25,9 @@ from isthmus.names import listed
 
 HELD_OUT = 1 / 4
 """Share of each class of a labelled domain that is its exam where none is given."""
+REMEDY = (
+    "Replace or remove them, or leave them out with `--on-bad-image skip` (`on_bad_image: skip` in a problem file)."
+)
 
 
 @dataclass(frozen=True)
@@ -106,7 +109,8 @@ def read_folders(
     names = _names(folders)
     read = [read_images(folder.paths, input, name=label, in_memory=in_memory) for folder, label in zip(folders, names)]
     if on_bad_image == "fail":
-        refuse_bad_images([error for part in read for error in part.bad], sum(len(f.paths) for f in folders))
+        bad, total = [error for part in read for error in part.bad], sum(len(folder.paths) for folder in folders)
+        refuse_bad_images(bad, total, remedy=REMEDY)
     notes = [
         f"left out of `{label}`: {summary(part.bad, len(folder.paths))}"
         for label, folder, part in zip(names, folders, read)

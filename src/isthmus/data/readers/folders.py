@@ -6,19 +6,18 @@ from dataclasses import replace
 from pathlib import Path
 
 from isthmus.data.problems import Domain, Problem
-from isthmus.data.readers.defaults import inductive_recipe
+from isthmus.data.readers.defaults import default_recipe
 from isthmus.data.readers.folder_classes import check_folders, setting_of
 from isthmus.data.readers.folder_images import read_folders
 from isthmus.data.readers.image_files import MEMORY_BUDGET, OnBadImage
 from isthmus.data.readers.image_folder import scan_folder
-from isthmus.data.recipes import Recipe
 from isthmus.data.tasks import Setting
 
 
 def folder_problem(
-    source: Path,
-    target: Path,
-    exam: Path | None = None,
+    source: str | Path,
+    target: str | Path,
+    exam: str | Path | None = None,
     *,
     backbone: str | None = None,
     image_size: int | None = None,
@@ -37,7 +36,8 @@ def folder_problem(
     Some of the source's classes and some others are a mistake. What is held out is drawn from the files in order of
     their names, the same for every seed.
 
-    Every image is decoded once before training; where all of them together fit `memory_budget`, they stay in memory.
+    A batch is no larger than the smaller domain, and an epoch passes over the larger one once. Every image is decoded
+    once before training; where all of them together fit `memory_budget`, they stay in memory.
 
     Args:
         source: a folder of images per class.
@@ -64,7 +64,7 @@ def folder_problem(
     images = read_folders(
         folders, backbone=backbone, image_size=image_size, on_bad_image=on_bad_image, memory_budget=memory_budget
     )
-    names, notes, recipe = images.names, images.notes, Recipe()
+    names, notes = images.names, images.notes
     known = images.labelled(0, folders[0].classes)
     if setting is Setting.INDUCTIVE:
         if own_exam:
@@ -74,7 +74,6 @@ def folder_problem(
         else:
             measured, learnt = (images.labelled(place, folders[1].classes) for place in (2, 1))
         domain, examined = learnt.domain(names[1]), measured.exam(names[1])
-        recipe = inductive_recipe(len(known.labels), len(learnt.labels))
     else:
         domain, examined = Domain(names[1], images.read[1].samples), None
         if folders[-1].classes:
@@ -85,7 +84,7 @@ def folder_problem(
         domains=(known.domain(names[0]), domain),
         input=images.input,
         backbone=images.backbone,
-        recipe=recipe,
+        recipe=default_recipe(len(known.labels), len(domain.samples)),
         exams=(examined,) if examined else (),
         notes=notes,
     )

@@ -107,17 +107,36 @@ def fits_in_memory(images: int, input: ImageInput, budget: int) -> bool:
     return images * input.channels * input.resize**2 <= budget
 
 
-def refuse_bad_images(bad: Sequence[UnreadableImageError], total: int) -> None:
+def read_every_image(
+    paths: Sequence[Path], input: ImageInput, *, name: str, in_memory: bool | None = None, banner: int = 0
+) -> Samples:
+    """`read_images` of files that must all be readable.
+
+    Args:
+        paths: of the files.
+        input: what the images are stored for.
+        name: what the progress bar calls them.
+        in_memory: whether to keep them; by default where they fit `MEMORY_BUDGET`.
+        banner: rows at the bottom that are cut off.
+
+    Raises:
+        DataError: naming the first of those that cannot be read, and their number.
+    """
+    if in_memory is None:
+        in_memory = fits_in_memory(len(paths), input, MEMORY_BUDGET)
+    read = read_images(paths, input, name=name, in_memory=in_memory, banner=banner)
+    refuse_bad_images(read.bad, len(paths))
+    return read.samples
+
+
+def refuse_bad_images(bad: Sequence[UnreadableImageError], total: int, *, remedy: str = "Replace them.") -> None:
     """Refuse files that cannot be read.
 
     Raises:
-        DataError: naming the first of them and their number.
+        DataError: naming the first of them and their number, and the remedy.
     """
     if bad:
-        raise DataError(
-            f"Expected {total} readable images, but {summary(bad, total)}. "
-            f"Replace or remove them, or leave them out with `--on-bad-image skip`."
-        )
+        raise DataError(f"Expected {total} readable images, but {summary(bad, total)}. {remedy}")
 
 
 def summary(bad: Sequence[UnreadableImageError], total: int) -> str:

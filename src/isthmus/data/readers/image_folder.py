@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -37,9 +37,8 @@ class ImageFolder:
         return tuple(self.classes[label] for label in self.labels)
 
     def files(self) -> frozenset[Path]:
-        """The images' true places, to compare with another folder's."""
-        root = self.root.resolve()
-        return frozenset(root / path.relative_to(self.root) for path in self.paths)
+        """The images' true places, behind all symbolic links, to compare with another folder's."""
+        return frozenset(path.resolve() for path in self.paths)
 
 
 def scan_folder(root: Path) -> ImageFolder:
@@ -48,15 +47,18 @@ def scan_folder(root: Path) -> ImageFolder:
     Common image suffixes count, in either case; hidden files and folders do not.
 
     Raises:
-        DataError: no such folder, no images, a class folder without images, or images beside class folders.
+        DataError: no such folder, no images, a class folder without images, images beside class folders, or a name
+            that is not UTF-8.
     """
     if not root.is_dir():
         found = "a file" if root.exists() else "nothing"
         raise DataError(f"Expected a folder of images at `{root}`, but got {found}. Check the path.")
     children = sorted(child for child in root.iterdir() if not _hidden(child.name))
+    check_names(children)
     direct = tuple(child for child in children if _is_image(child))
     folders = [child for child in children if child.is_dir()]
     found_in = {folder.name: tuple(sorted(_images_below(folder))) for folder in folders}
+    check_names(path for images in found_in.values() for path in images)
     if not direct and not any(found_in.values()):
         raise DataError(
             f"Expected images in `{root}` ({', '.join(sorted(SUFFIXES))}), but got none. Put a folder of images per "
@@ -88,13 +90,26 @@ def find_images(place: Path) -> tuple[Path, ...]:
     """An image file itself, or the sorted images below a folder.
 
     Raises:
-        DataError: nothing there, or no images in the folder.
+        DataError: nothing there, no images in the folder, or a name that is not UTF-8.
     """
     found = tuple(sorted(_images_below(place))) if place.is_dir() else (place,) if place.is_file() else ()
     if not found:
         what = "no images below it" if place.is_dir() else "nothing there"
         raise DataError(f"Expected an image or a folder of images at `{place}`, but got {what}. Check the path.")
+    check_names(found)
     return found
+
+
+def check_names(paths: Iterable[Path]) -> None:
+    """Refuse names that are not UTF-8: no report and no table could show them.
+
+    Raises:
+        DataError: with the first of them.
+    """
+    for path in paths:
+        shown = str(path).encode(errors="backslashreplace").decode()
+        if shown != str(path):
+            raise DataError(f"Expected names in UTF-8, but got `{shown}`. Rename the file or folder.")
 
 
 def _images_below(folder: Path) -> Iterator[Path]:

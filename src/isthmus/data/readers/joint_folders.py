@@ -7,7 +7,8 @@ from itertools import combinations
 from pathlib import Path
 
 from isthmus.data.problems import Problem
-from isthmus.data.readers.folder_classes import check_class_folders
+from isthmus.data.readers.defaults import default_batch_size
+from isthmus.data.readers.folder_classes import check_class_folders, refuse_shared
 from isthmus.data.readers.folder_images import read_folders
 from isthmus.data.readers.image_files import MEMORY_BUDGET, OnBadImage
 from isthmus.data.readers.image_folder import scan_folder
@@ -16,7 +17,7 @@ from isthmus.errors import DataError
 
 
 def joint_folder_problem(
-    domains: Sequence[Path],
+    domains: Sequence[str | Path],
     *,
     backbone: str | None = None,
     image_size: int | None = None,
@@ -49,16 +50,12 @@ def joint_folder_problem(
     for folder in folders:
         check_class_folders(folder)
     for one, other in combinations(folders, 2):
-        if shared := one.files() & other.files():
-            raise DataError(
-                f"Expected other images in `{other.root}` than in `{one.root}`, but got {len(shared)} files of both "
-                f"(first: `{min(shared)}`). Give folders that do not overlap."
-            )
+        refuse_shared(one.files() & other.files(), f"`{other.root}`", f"`{one.root}`")
     images = read_folders(
         folders, backbone=backbone, image_size=image_size, on_bad_image=on_bad_image, memory_budget=memory_budget
     )
     measured, learnt, notes = zip(*(images.parted(place) for place in range(len(folders))))
-    batch_size = max(2, min(Recipe().batch_size, *(len(part.labels) for part in learnt)))
+    batch_size = default_batch_size(*(len(part.labels) for part in learnt))
     return Problem(
         name=name or "-".join(images.names),
         domains=tuple(part.domain(label) for part, label in zip(learnt, images.names)),

@@ -64,6 +64,15 @@ class LabelCode:
         return Labels(self.task, torch.tensor([index[label] for label in labels], dtype=torch.long))
 
 
+def class_labels(names: Sequence[str]) -> Labels:
+    """Labels by the class of each sample; the classes are in order of their names.
+
+    >>> class_labels(["dog", "cat", "dog"]).values.tolist()
+    [1, 0, 1]
+    """
+    return LabelCode.of(names).encode(names, name="labels")
+
+
 def label_values(labels: Any, *, name: str) -> list[LabelValue]:
     """Labels (n,) of an array, tensor, column or list as Python's own whole numbers or strings.
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from isthmus.data.inputs import ImageInput
 from isthmus.data.problems import Domain, Exam, Problem
+from isthmus.data.readers.defaults import default_batch_size
+from isthmus.data.readers.folder_classes import refuse_shared
 from isthmus.data.readers.folder_file import folders_problem, folders_setting, is_of_folders
 from isthmus.data.readers.image_files import MEMORY_BUDGET
 from isthmus.data.readers.pixels.domains import check_domain, label_names, pictures_of
@@ -41,7 +44,13 @@ def file_setting(path: Path) -> Setting:
     return Setting.ASSISTED
 
 
-def file_problem(path: str | Path, *, image_size: int | None = None, memory_budget: int = MEMORY_BUDGET) -> Problem:
+def file_problem(
+    path: str | Path,
+    *,
+    image_size: int | None = None,
+    backbone: str | None = None,
+    memory_budget: int = MEMORY_BUDGET,
+) -> Problem:
     """The problem that a YAML file describes: see the page on problem files.
 
     Where source and target are paths, or the file lists `domains`, it is that of `folder_problem` or
@@ -51,6 +60,8 @@ def file_problem(path: str | Path, *, image_size: int | None = None, memory_budg
     Args:
         path: of the file; paths in it are relative to its folder.
         image_size: side of the images in pixels, instead of the file's `size`.
+        backbone: name of the backbone, instead of the file's; it decides the size of images in class folders where
+            neither `image_size` nor the file does.
         memory_budget: bytes; where the resized images and labels fit, they stay in memory, or else they lie in a
             temporary file.
 
@@ -62,13 +73,14 @@ def file_problem(path: str | Path, *, image_size: int | None = None, memory_budg
         raise OptionError(f"Expected `image_size` of at least 1 pixel, but got {image_size}.")
     file = read_sections(Path(path))
     if is_of_folders(file):
-        return folders_problem(file, image_size=image_size, memory_budget=memory_budget)
+        return folders_problem(file, image_size=image_size, backbone=backbone, memory_budget=memory_budget)
     plan = _Plan.of(file)
     size = image_size or file.whole("size", 1, SIZE)
     tasks = {name: task_of(plan.options[name], name, size) for name in label_names(plan.source)}
     found = {key: pictures_of(section, tasks, plan.options) for key, section in plan.sections().items()}
+    seen = _check_overlap(file, {key: part.files() for key, part in found.items()})
     input = ImageInput(3, size, size, flip=False)
-    backbone = file.text("backbone", "resnet50" if size >= SMALL else "pyramid")
+    backbone = backbone or file.text("backbone", "resnet50" if size >= SMALL else "pyramid")
     recipe = file.dataclass("recipe", Recipe, _recipe(len(found["source"]), len(found["target"])))
     names = {"problem": file.text("name", file.file.stem)}
     names |= {key: section.text("name", key) for key, section in plan.sections().items()}
@@ -77,7 +89,6 @@ def file_problem(path: str | Path, *, image_size: int | None = None, memory_budg
         read = {key: read_pictures(part, input, name=key, in_memory=in_memory) for key, part in found.items()}
     (source, known), (target, all_known) = read["source"], read["target"]
     anchors, hidden = (tuple(tasks[name] for name in label_names(plan.target, key)) for key in ("labels", "oracle"))
-    seen = "exam" in found and not set(found["target"].names).isdisjoint(found["exam"].names)
     return Problem(
         name=names["problem"],
         domains=(
@@ -92,9 +103,18 @@ def file_problem(path: str | Path, *, image_size: int | None = None, memory_budg
     )
 
 
+def _check_overlap(file: Section, files: Mapping[str, frozenset[Path]]) -> bool:
+    """Whether target and exam share images, which makes the exam transductive; the source may share none with them."""
+    for key in files:
+        if key != "source":
+            with file.blamed(f"{key}.images"):
+                refuse_shared(files["source"] & files[key], f"`{key}`", "`source`")
+    return not files["target"].isdisjoint(files.get("exam", ()))
+
+
 def _recipe(*lengths: int) -> Recipe:
     """The usual one, with batches no larger than the smallest domain."""
-    return replace(RECIPE, batch_size=max(2, min(RECIPE.batch_size, *lengths)))
+    return replace(RECIPE, batch_size=default_batch_size(*lengths, usual=RECIPE.batch_size))
 
 
 @dataclass(frozen=True)

@@ -86,7 +86,8 @@ def _of_nyud(domain: Section, tasks: Mapping[str, PixelTask], options: Mapping[s
             nyud.image_count(place)
         names = nyud.class_names(place) if isinstance(task, Segmentation) else None
         labels[task] = nyud.NyudLabels(place, NYUD_ARRAYS[task.name], numbers, encoding_of(files.section, task, names))
-    return Pictures(tuple(f"{path}:{number}" for number in numbers), nyud.NyudImages(path, numbers), labels)
+    place = path.resolve()
+    return Pictures(tuple(f"{place}:{number}" for number in numbers), nyud.NyudImages(path, numbers), labels)
 
 
 def format_of(domain: Section) -> str:

@@ -8,6 +8,7 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import TypeVar
 
+from isthmus.data.readers.image_folder import check_names
 from isthmus.errors import DataError
 
 K = TypeVar("K", str, int)
@@ -20,7 +21,7 @@ def named_files(place: Path, suffixes: Collection[str]) -> dict[str, Path]:
     `scenes/*_rgb.png`, those that match, by what stands for the star.
 
     Raises:
-        DataError: nothing there, or two files of one name.
+        DataError: nothing there, two files of one name, or a name that is not UTF-8.
     """
     if "*" in str(place):
         found = _matching(place)
@@ -34,6 +35,7 @@ def named_files(place: Path, suffixes: Collection[str]) -> dict[str, Path]:
     if not found:
         what = "a folder without any" if place.is_dir() else "nothing that matches" if "*" in str(place) else "nothing"
         raise DataError(f"expected files ({', '.join(sorted(suffixes))}) at `{place}`, but got {what}. Check the path.")
+    check_names(path for _, path in found)
     return _by_name(sorted(found))
 
 

@@ -92,6 +92,10 @@ class Pictures:
         """The tasks that they have labels of."""
         return tuple(self.labels)
 
+    def files(self) -> frozenset[Path]:
+        """The images' true places, behind all symbolic links, to compare with another domain's."""
+        return frozenset(Path(name).resolve() for name in self.names)
+
     def read(self, index: int, input: ImageInput) -> tuple[Tensor, dict[PixelTask, Tensor]]:
         """The stored image at an index, and its labels at the same size.
 

@@ -48,7 +48,9 @@ def task_of(options: Section, name: str, size: int) -> PixelTask:
     """
     options.check_keys(*OWN_KEYS[name], *FILE_KEYS[name])
     if name == Segmentation.name:
-        return Segmentation(options.names("classes"))
+        classes = options.names("classes")
+        with options.blamed("classes"):
+            return Segmentation(classes)
     if name == Keypoints.name:
         depth, deviation = options.flag("depth", False), options.number("deviation", 3.0)
         return Keypoints(_points(options), side=size, deviation=deviation, depth=depth)
