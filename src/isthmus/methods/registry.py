@@ -180,7 +180,7 @@ for _name, _path, _summary, _source in (
 for _name, _summary in (
     ("dfa_ent", "entropy minimisation with DFA: source_only+entropy+dfa"),
     ("dfa_mcd", "MCD with DFA: mcd+dfa"),
-    ("dfa_safn", "SAFN with DFA: safn+dfa"),
+    ("dfa_safn", "SAFN with DFA: safn+dfa:alpha=0.1"),
 ):
     _built_in("unsupervised", _name, f"combinations:{_name}", _summary, "Wang et al., 2020")
 
