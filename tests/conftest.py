@@ -10,7 +10,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch is imported; sever
 import pytest
 import torch
 from hypothesis import settings
-from small_problems import METHODS, Command
+from small_problems import IMAGE_RUNS, METHODS, Command
 
 from isthmus.cli.main import main
 
@@ -22,6 +22,12 @@ settings.load_profile("suite")
 @pytest.fixture(params=METHODS)
 def method_name(request: pytest.FixtureRequest) -> str:
     """Every registered method in turn."""
+    return str(request.param)
+
+
+@pytest.fixture(params=(*METHODS, *IMAGE_RUNS))
+def run_name(request: pytest.FixtureRequest) -> str:
+    """Every registered method in turn, then those that complete or generate images."""
     return str(request.param)
 
 

@@ -135,6 +135,23 @@ IMAGE_PROBLEMS = {
 }
 """Problems without labels, by the kind of their networks."""
 
+IMAGE_RUNS = {f"{method}-{kind}": (method, kind) for kind in IMAGE_PROBLEMS for method in ("joint_irls", "share_all")}
+"""Methods and problems without labels, by the names that tests have for the two together."""
+
+POLICIES = [
+    *((name, batch_norm) for name in METHODS for batch_norm in ("separate", "joint")),
+    *((name, "separate") for name in IMAGE_RUNS),
+]
+"""All of these, each under every batch-norm policy that it can train under from scratch."""
+
+
+def method_and_problem(name: str, recipe: Recipe = RECIPE) -> tuple[str, Problem]:
+    """Of a name in `METHODS` or `IMAGE_RUNS`, with the recipe as it is."""
+    if name in METHODS:
+        return name, problem_for(name, recipe)
+    method, kind = IMAGE_RUNS[name]
+    return method, replace(IMAGE_PROBLEMS[kind](), recipe=recipe)
+
 
 def problem_for(method: str, recipe: Recipe = RECIPE) -> Problem:
     """A small problem of images, of the method's setting."""

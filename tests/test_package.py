@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 import time
@@ -36,6 +37,12 @@ def test_a_problem_and_a_method_of_ones_own_load_torch_only() -> None:
 def test_every_public_name_is_there_and_documented(name: str) -> None:
     assert getattr(isthmus, name).__doc__
     assert name in dir(isthmus)
+
+
+def test_the_reference_lists_every_public_name() -> None:
+    page = Path(__file__).parents[1] / "docs" / "reference" / "index.md"
+    rows = [line.split("|")[1] for line in page.read_text(encoding="utf-8").splitlines() if line.startswith("| `")]
+    assert sorted(name for row in rows for name in re.findall(r"`(\w+)`", row)) == sorted(isthmus.__all__)
 
 
 def test_an_unknown_name_is_an_attribute_error() -> None:

@@ -29,38 +29,53 @@ from isthmus.experiments.networks import backbone_for
 from isthmus.experiments.run import check_startable
 from isthmus.methods import Method, build_method
 
-SCRIPT = Path(__file__).with_name("spread_networks.py")
+SCRIPT = Path(__file__).with_name("train_on_devices.py")
 PATTERNS = ("last/**/*.safetensors", "selected/**/*.safetensors", "history.json", "metrics.csv", "findings.npz")
 TOGETHER = "joint_irls:order=together"
+SPREAD = (f"{TOGETHER},trade_off=0.5,initial_share=0.25", "digits")
 
 
-def launch(devices: int, *arguments: object) -> int:
-    command = [sys.executable, str(SCRIPT), str(devices), *map(str, arguments)]
+def launch(*arguments: object) -> int:
+    command = [sys.executable, str(SCRIPT), *map(str, arguments)]
     done = subprocess.run(command, env={**os.environ, "OMP_NUM_THREADS": "1"}, capture_output=True, timeout=300)
     return done.returncode
+
+
+def kept(run: Path) -> dict[str, bytes]:
+    found = [path for pattern in PATTERNS for path in run.glob(pattern)]
+    return {str(path.relative_to(run)): path.read_bytes() for path in found}
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run in one process, one in two, and one in two that was killed, continued in two and in one."""
     out = tmp_path_factory.mktemp("spread")
-    assert launch(2, out / "resumed-2", 7) != 0
+    assert launch(*SPREAD, 2, out / "resumed-2", 7) != 0
     assert (out / "resumed-2" / "checkpoint.pt").exists()
     assert not (out / "resumed-2" / "result.json").exists()
     shutil.copytree(out / "resumed-2", out / "resumed-1")
     for devices in (1, 2):
-        assert launch(devices, out / f"whole-{devices}", out / f"resumed-{devices}") == 0
+        assert launch(*SPREAD, devices, out / f"whole-{devices}", out / f"resumed-{devices}") == 0
     return out
 
 
 @pytest.mark.parametrize("run", ["whole-2", "resumed-2", "resumed-1"])
 def test_every_file_is_that_of_one_process(folder: Path, run: str) -> None:
-    def kept(run: str) -> dict[str, bytes]:
-        found = [path for pattern in PATTERNS for path in (folder / run).glob(pattern)]
-        return {str(path.relative_to(folder / run)): path.read_bytes() for path in found}
-
-    expected, actual = kept("whole-1"), kept(run)
+    expected, actual = kept(folder / "whole-1"), kept(folder / run)
     assert len(expected) == 9
+    assert actual.keys() == expected.keys()
+    assert [name for name in expected if actual[name] != expected[name]] == []
+
+
+def test_a_generator_that_was_killed_in_two_processes_ends_as_if_it_was_not(tmp_path: Path) -> None:
+    """BEGAN, whose k follows every batch, of which each process has a share."""
+    killed, whole = tmp_path / "killed", tmp_path / "whole"
+    assert launch("share_all", "began", 2, killed, 12) != 0
+    assert (killed / "checkpoint.pt").exists()
+    assert not (killed / "result.json").exists()
+    assert launch("share_all", "began", 2, whole, killed) == 0
+    expected, actual = kept(whole), kept(killed)
+    assert len(expected) == 8
     assert actual.keys() == expected.keys()
     assert [name for name in expected if actual[name] != expected[name]] == []
 

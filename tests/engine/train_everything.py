@@ -1,4 +1,4 @@
-"""Trains every registered method for two steps and saves the weights; `test_processes.py` runs it.
+"""Trains every registered method, and image tasks, for two steps and saves the weights; `test_processes.py` runs it.
 
 Usage: python train_everything.py OUT DEVICES
 """
@@ -12,7 +12,7 @@ from pathlib import Path
 import torch
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
-from small_problems import METHODS, problem_for
+from small_problems import POLICIES, method_and_problem
 
 from isthmus.data.recipes import Recipe
 from isthmus.engine.hardware import Hardware
@@ -27,13 +27,12 @@ def main(out: Path, devices: int) -> None:
     strategy = "ddp" if devices > 1 else "auto"
     fabric = Hardware(accelerator="cpu", devices=devices, strategy=strategy, precision="64-true").fabric()
     ends = {}
-    for name in METHODS:
-        for batch_norm in ("separate", "joint"):
-            problem = problem_for(name, replace(RECIPE, batch_norm=batch_norm))  # type: ignore[arg-type]
-            torch.manual_seed(0)
-            method = build_method(name, backbone_for(problem), *problem.outputs)
-            Trainer(method, problem, fabric, seed=0).run(lambda epoch, losses: None)
-            ends[f"{name}-{batch_norm}"] = method.state_dict()
+    for name, batch_norm in POLICIES:
+        chosen, problem = method_and_problem(name, replace(RECIPE, batch_norm=batch_norm))  # type: ignore[arg-type]
+        torch.manual_seed(0)
+        method = build_method(chosen, backbone_for(problem), *problem.outputs)
+        Trainer(method, problem, fabric, seed=0).run(lambda epoch, losses: None)
+        ends[f"{name}-{batch_norm}"] = method.state_dict()
     torch.save(ends, out / f"{devices}-{fabric.global_rank}.pt")
 
 

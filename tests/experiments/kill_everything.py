@@ -1,4 +1,4 @@
-"""Trains every registered method twice: once through, and once killed by signal 9 in mid-epoch and resumed.
+"""Trains every registered method, and image tasks, once through, and once killed by signal 9 in mid-epoch and resumed.
 
 Usage: python kill_everything.py OUT; `test_resume.py` compares what is left in OUT.
 """
@@ -11,11 +11,10 @@ import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
-from small_problems import METHODS, problem_for
+from small_problems import IMAGE_RUNS, METHODS, method_and_problem
 
 import isthmus
 from isthmus.data.recipes import Recipe
-from isthmus.data.tasks import Setting
 from isthmus.engine.stepping import Stepper
 from isthmus.methods import Update
 from isthmus.methods.registry import method_entry
@@ -26,10 +25,10 @@ KILLED_AFTER = {"unsupervised": 7, "inductive": 7, "joint": 20, "assisted": 7}
 
 
 def train(name: str, out: Path, *, resume: bool = False) -> None:
-    problem = problem_for(name, RECIPE)
-    # With dropout: random state matters.
-    backbone = "digits" if problem.setting is not Setting.ASSISTED else None
-    isthmus.fit(name, problem, out=out, backbone=backbone, resume=resume)
+    method, problem = method_and_problem(name, RECIPE)
+    # With dropout: random state matters, as it does to what generators draw.
+    backbone = "digits" if problem.backbone.startswith("digits") else None
+    isthmus.fit(method, problem, out=out, backbone=backbone, resume=resume)
 
 
 def train_and_die(name: str, out: Path) -> None:
@@ -38,7 +37,7 @@ def train_and_die(name: str, out: Path) -> None:
     def counted(self: Stepper, update: Update) -> None:
         nonlocal updates
         updates += 1
-        if updates > KILLED_AFTER[method_entry(name).setting]:
+        if updates > KILLED_AFTER[method_entry(method_and_problem(name)[0]).setting]:
             os.kill(os.getpid(), signal.SIGKILL)
         step(self, update)
 
@@ -47,7 +46,8 @@ def train_and_die(name: str, out: Path) -> None:
 
 
 def main(out: Path) -> None:
-    for name in METHODS:
+    isthmus.Run.report = lambda self: self.folder / "report.html"  # nothing compares it, and drawing takes longest
+    for name in (*METHODS, *IMAGE_RUNS):
         child = os.fork()
         if child == 0:
             train_and_die(name, out / f"{name}-killed")

@@ -35,12 +35,12 @@ def kept(folder: Path) -> dict[str, bytes]:
     return {str(path.relative_to(folder)): path.read_bytes() for name in patterns for path in folder.glob(name)}
 
 
-def test_files_are_identical(folder: Path, method_name: str) -> None:
-    killed, whole = (kept(folder / f"{method_name}-{kind}") for kind in ("killed", "whole"))
+def test_files_are_identical(folder: Path, run_name: str) -> None:
+    killed, whole = (kept(folder / f"{run_name}-{kind}") for kind in ("killed", "whole"))
     assert len(whole) >= 4
     assert killed.keys() == whole.keys()
     assert [name for name in whole if killed[name] != whole[name]] == []
 
 
-def test_results_are_equal(folder: Path, method_name: str) -> None:
-    assert result(folder / f"{method_name}-killed") == result(folder / f"{method_name}-whole")
+def test_results_are_equal(folder: Path, run_name: str) -> None:
+    assert result(folder / f"{run_name}-killed") == result(folder / f"{run_name}-whole")

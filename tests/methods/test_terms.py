@@ -20,6 +20,7 @@ from isthmus.errors import OptionError
 from isthmus.methods import Method, Update, build_method
 from isthmus.methods.base import Survey
 from isthmus.methods.combined import Combined
+from isthmus.methods.registry import method_entry
 from isthmus.methods.terms.entropy import Entropy
 from isthmus.methods.unsupervised.source_only import SourceOnly
 from isthmus.nn.backbones import build_backbone
@@ -65,6 +66,13 @@ def test_combinations_are_what_they_say(name: str, spelled_out: str) -> None:
         assert one.log.keys() == other.log.keys()
         assert all(torch.equal(one.log[key], other.log[key]) for key in one.log)
         assert [o.on for o in one.objectives] == [o.on for o in other.objectives]
+
+
+@pytest.mark.parametrize(
+    ("name", "spelled_out"), [("dfa_ent", "source_only+entropy+dfa"), ("dfa_safn", "safn+dfa:alpha=0.1")]
+)
+def test_the_list_of_methods_spells_combinations_out(name: str, spelled_out: str) -> None:
+    assert method_entry(name).summary.endswith(f": {spelled_out}")
 
 
 def test_dal_of_the_digit_network_by_hand() -> None:

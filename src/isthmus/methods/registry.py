@@ -180,7 +180,7 @@ for _name, _path, _summary, _source in (
 for _name, _summary in (
     ("dfa_ent", "entropy minimisation with DFA: source_only+entropy+dfa"),
     ("dfa_mcd", "MCD with DFA: mcd+dfa"),
-    ("dfa_safn", "SAFN with DFA: safn+dfa"),
+    ("dfa_safn", "SAFN with DFA: safn+dfa:alpha=0.1"),
 ):
     _built_in("unsupervised", _name, f"combinations:{_name}", _summary, "Wang et al., 2020")
 
@@ -195,15 +195,15 @@ for _name, _path, _summary in (
 
 _JOINT = "Zhang et al., 2019"
 for _name, _path, _summary, _source in (
-    ("isolated", "baselines:isolated", "each domain alone: what every method must beat", _JOINT),
-    ("l2_reg", "baselines:l2_reg", "all layers of all domains drawn together alike", _JOINT),
-    ("l2_reg_25", "baselines:l2_reg_25", "the first 25 % of the layers shared", _JOINT),
-    ("l2_reg_50", "baselines:l2_reg_50", "the first 50 % of the layers shared", _JOINT),
-    ("share_all", "baselines:share_all", "one network for all, a classifier for each", _JOINT),
-    ("pretrain_finetune", "pretrain_finetune:PretrainFinetune", "one network for all, then each alone", _JOINT),
-    ("joint_irls", "joint_irls:JointIRLS", "which layers to share between whom, found by a robust norm", _JOINT),
+    ("isolated", "joint_baselines:isolated", "each domain alone: what every method must beat", _JOINT),
+    ("l2_reg", "joint_baselines:l2_reg", "all layers of all domains drawn together alike", _JOINT),
+    ("l2_reg_25", "joint_baselines:l2_reg_25", "the first 25 % of the layers shared", _JOINT),
+    ("l2_reg_50", "joint_baselines:l2_reg_50", "the first 50 % of the layers shared", _JOINT),
+    ("share_all", "joint_baselines:share_all", "one network for all, a classifier for each", _JOINT),
+    ("pretrain_finetune", "joint.pretrain_finetune:PretrainFinetune", "one network for all, then each alone", _JOINT),
+    ("joint_irls", "joint.joint_irls:JointIRLS", "which layers to share between whom, found by a robust norm", _JOINT),
 ):
-    _built_in("joint", _name, f"joint.{_path}", _summary, _source)
+    _built_in("joint", _name, _path, _summary, _source)
 
 _LI = "Li et al., task-assisted domain adaptation"
 for _name, _path, _summary in (

@@ -22,6 +22,12 @@ def problem() -> Problem:
     return digits_photo()
 
 
+def places(digits: Tensor) -> list[int]:
+    """Where scikit-learn has each digit."""
+    known = {image.tobytes(): place for place, image in enumerate(load_digits().images)}
+    return [known[(16 * digit).double().numpy().tobytes()] for digit in digits]
+
+
 def rendered(problem: Problem, place: int) -> RenderedDigits:
     samples = problem.domains[place].samples
     assert isinstance(samples, RenderedDigits)
@@ -36,20 +42,29 @@ def test_it_is_an_unsupervised_problem_with_a_held_out_exam(problem: Problem) ->
     assert (len(problem.source.samples), len(problem.target.samples), len(problem.exam.samples)) == (700, 600, 1200)
 
 
-def test_each_digit_is_in_one_split_only(problem: Problem) -> None:
-    """Splits are found again by their pixels in scikit-learn's own order; digits with equal twins are left out."""
-    digits = [tuple(image.flatten() / 16) for image in load_digits().images]
-    source, target = ({tuple(d.flatten().double().tolist()) for d in rendered(problem, i).digits} for i in (0, 1))
-    assert len(source) == 700
-    assert len(target) == 600
-    assert not source & target
-    assert source | target <= set(digits)
-    assert problem.exam is not None
-    labels = torch.from_numpy(load_digits().target)
-    left = [label for digit, label in zip(digits, labels.tolist()) if digit not in source | target]
-    assert len(left) == 1797 - 700 - 600
-    exam = torch.bincount(problem.exam.labels.values, minlength=10)
-    assert bool((exam <= 4 * torch.bincount(torch.tensor(left), minlength=10)).all()), "exam digits are among the rest"
+def test_each_digit_is_in_one_split_only(drawn_digits: list[Tensor]) -> None:
+    """Of scikit-learn's digits no two are equal: they are known by their pixels."""
+    parts = {}
+    for measured_on in ("exam", "validation"):
+        drawn_digits.clear()
+        problem = digits_photo(measured_on=measured_on)  # type: ignore[arg-type]
+        trained = [rendered(problem, place).digits for place in (0, 1)]
+        (measured,) = (d for d in drawn_digits if not any(d is other for other in trained))
+        assert problem.exam is not None
+        assert len(measured) == len(problem.exam.samples)
+        assert load_digits().target[places(measured)].tolist() == problem.exam.labels.values.tolist()
+        parts |= {
+            "source": set(places(trained[0])),
+            "target": set(places(trained[1])),
+            measured_on: set(places(measured)),
+        }
+    assert {name: len(part) for name, part in parts.items()} == {
+        "source": 700,
+        "target": 600,
+        "exam": 300,
+        "validation": 197,
+    }
+    assert len(set.union(*parts.values())) == 1797
 
 
 def test_training_draws_anew_and_the_exam_stays(problem: Problem) -> None:
@@ -92,5 +107,5 @@ def test_settings_are_chosen_on_other_digits_than_the_exam(problem: Problem) -> 
     assert problem.exam is not None
     assert isinstance(validation.exam.samples, ArraySamples)
     assert len(validation.exam.samples) == 4 * 197
-    assert validation.name != problem.name
+    assert validation.name == "digits-photo:validation"
     assert torch.equal(rendered(validation, 1).digits, rendered(problem, 1).digits)

@@ -28,7 +28,7 @@ def rows(images: Tensor) -> set[bytes]:
     return {image.numpy().tobytes() for image in images}
 
 
-def drawn_digits(samples: Samples) -> Tensor:
+def digits_of(samples: Samples) -> Tensor:
     """The digits behind a look's images, (n, 8, 8) in [0, 1]."""
     rendered = samples if isinstance(samples, RenderedDigits) else vars(samples)["digits"]
     return rendered.digits
@@ -46,7 +46,7 @@ def test_every_look_has_digits_of_its_own(looks: Problem) -> None:
     assert labels == [[6] * 10] * 4
     digits = torch.from_numpy(load_digits().images).float() / 16
     place = {digit.numpy().tobytes(): number for number, digit in enumerate(digits)}
-    used = [place[d.numpy().tobytes()] for domain in looks.domains for d in drawn_digits(domain.samples)]
+    used = [place[d.numpy().tobytes()] for domain in looks.domains for d in digits_of(domain.samples)]
     assert len(set(used)) == 240
     assert load_digits().target[used].tolist() == [
         label for domain in looks.domains if domain.labels for label in domain.labels.values.tolist()
@@ -67,13 +67,22 @@ def test_looks_are_what_they_are_called(looks: Problem) -> None:
         assert torch.equal(read(domain.samples), read(domain.samples))
 
 
-def test_validation_and_exam_share_no_digit(looks: Problem) -> None:
-    validation = digits_looks(measured_on="validation")
-    assert validation.name == "digits-looks:validation"
-    assert [len(exam.samples) for exam in validation.exams] == [500] * 4
-    assert [len(exam.samples) for exam in looks.exams] == [700] * 4
-    for ours, theirs in zip(validation.domains, looks.domains):
-        assert torch.equal(read(ours.samples), read(theirs.samples))
+def test_validation_and_exam_share_no_digit(drawn_digits: list[Tensor]) -> None:
+    """Nor does either with training, which is the same for both."""
+    measured, trained = {}, {}
+    for measured_on in ("exam", "validation"):
+        drawn_digits.clear()
+        problem = digits_looks(measured_on=measured_on)  # type: ignore[arg-type]
+        of_training = [digits_of(domain.samples) for domain in problem.domains]
+        others = [d for d in drawn_digits if not any(d is part for part in of_training)]
+        assert [len(part) for part in others] == [len(exam.samples) for exam in problem.exams]
+        assert all(torch.equal(part, others[0]) for part in others)
+        measured[measured_on] = {digit.numpy().tobytes() for digit in others[0]}
+        trained[measured_on] = {digit.numpy().tobytes() for part in of_training for digit in part}
+    assert problem.name == "digits-looks:validation"
+    assert trained["exam"] == trained["validation"]
+    assert {name: len(part) for name, part in measured.items()} == {"exam": 700, "validation": 500}
+    assert len(trained["exam"] | measured["exam"] | measured["validation"]) == 240 + 700 + 500
 
 
 @pytest.mark.parametrize("measured_on", ["exam", "validation"])
