@@ -19,6 +19,19 @@ def cache_root() -> Path:
     return Path(os.environ.get("ISTHMUS_CACHE") or Path.home() / ".cache" / "isthmus")
 
 
+def digest(parts: Iterable[Tensor | str]) -> str:
+    """The SHA-256 checksum of texts, and of tensors with their types and shapes, in hexadecimal digits."""
+    found = hashlib.sha256()
+    for part in parts:
+        if isinstance(part, str):
+            found.update(f"{part}\0".encode())
+            continue
+        array = part.detach().cpu().contiguous().numpy()
+        found.update(f"{array.dtype}{array.shape}".encode())
+        found.update(array.data)
+    return found.hexdigest()
+
+
 def cached(name: str, inputs: Iterable[Tensor], compute: Callable[[], Tensor]) -> Tensor:
     """`compute()`, or what it gave before for the same name and inputs, bit for bit, on the device of the first.
 
@@ -28,12 +41,7 @@ def cached(name: str, inputs: Iterable[Tensor], compute: Callable[[], Tensor]) -
     import torch
 
     inputs = list(inputs)
-    digest = hashlib.sha256()
-    for tensor in inputs:
-        array = tensor.detach().cpu().contiguous().numpy()
-        digest.update(f"{array.dtype}{array.shape}".encode())
-        digest.update(array.data)
-    path = cache_root() / "computed" / f"{name}-{digest.hexdigest()[:32]}.npy"
+    path = cache_root() / "computed" / f"{name}-{digest(inputs)[:32]}.npy"
     try:
         return torch.from_numpy(np.load(path, allow_pickle=False)).to(inputs[0].device)
     except (OSError, ValueError, EOFError):

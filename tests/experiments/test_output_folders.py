@@ -17,6 +17,7 @@ import isthmus
 from isthmus.data.inputs import ImageInput
 from isthmus.data.problems import Problem
 from isthmus.data.recipes import Recipe
+from isthmus.data.samples import ArraySamples
 from isthmus.errors import DataError, IsthmusError, OptionError, RunFolderError
 
 RECIPE = Recipe(epochs=1, batch_size=8)
@@ -105,6 +106,29 @@ def test_resuming_with_images_of_another_size_is_refused(tmp_path: Path) -> None
     other = replace(problem, input=ImageInput(1, 16, 16, (0.0,), (1.0,), flip=False))
     with pytest.raises(RunFolderError, match=r"`input.mean` was \[0.5\], is \[0.0\]; `input.std` was"):
         fit(tmp_path / "out", other, resume=True)
+
+
+def test_resuming_with_other_data_is_refused(finished: Path) -> None:
+    problem = vectors_problem(RECIPE)
+    compare(finished, problem=vectors_problem(RECIPE), resume=True)
+    before = files(finished)
+    assert problem.exam is not None
+    assert problem.source.labels is not None
+    moved = ArraySamples(problem.target.samples.read(torch.arange(96), torch.Generator()) + 1e-4)
+    flipped = replace(problem.source.labels, values=1 - problem.source.labels.values)
+    others = {
+        "domain 1 \\(here\\)": replace(
+            problem, domains=(replace(problem.source, labels=flipped), problem.target), input=problem.input
+        ),
+        "domain 2 \\(there\\)": replace(problem, domains=(problem.source, replace(problem.target, samples=moved))),
+        "exam 1 \\(there\\)": replace(problem, exams=(replace(problem.exam, samples=moved),)),
+    }
+    for part, other in others.items():
+        with pytest.raises(
+            RunFolderError, match=rf"other settings or data: `data\.{part}` was \"\w+\", is \"\w+\"\. Resume"
+        ):
+            compare(finished, problem=other, resume=True)
+    assert files(finished) == before
 
 
 @pytest.mark.parametrize("options", [{}, {"overwrite": True}, {"resume": True}])

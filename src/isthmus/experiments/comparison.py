@@ -89,21 +89,17 @@ def compare(
     problem = resolve(methods, problem, data_root, recipe, backbone, backbones)
     select_by = score_for(problem.setting, select_by, classes=problem.image_task is None)
     folder = Path(out) if out else Path("isthmus-out", slug(problem.name))
-    config = {
-        "methods": list(methods),
-        "seeds": seeds,
-        "first_seed": first_seed,
-        **conditions(problem, select_by, hardware),
-    }
     fabric = hardware.fabric()
     check_startable(methods, problem, fabric.world_size)
+    common = conditions(problem, select_by, hardware)
+    config = {"methods": list(methods), "seeds": seeds, "first_seed": first_seed, **common}
     if fabric.is_global_zero:
         open_folder(folder, config, resume=resume, overwrite=overwrite)
     fabric.barrier()
     runs: list[RunRecord] = []
     for seed in range(first_seed, first_seed + seeds):
         for method in methods:
-            job = Job(method, problem, seed, select_by, folder, f"runs/{slug(method)}-seed{seed}")
+            job = Job(method, problem, seed, common, folder, f"runs/{slug(method)}-seed{seed}")
             runs.append(job.run(fabric, hardware, resume=resume))
             if fabric.is_global_zero:
                 write_results(folder, problem, runs)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +20,7 @@ from isthmus.experiments.artifacts import Shown, model_of
 from isthmus.experiments.folders import open_folder, read_json, write_json
 from isthmus.experiments.networks import backbone_for
 from isthmus.experiments.record import Record
-from isthmus.experiments.results import conditions, run_result
+from isthmus.experiments.results import run_result
 from isthmus.methods import Method, build_method
 from isthmus.names import slug
 from isthmus.report.results import RunRecord
@@ -39,7 +39,7 @@ class Job:
         method: a registered name with its options.
         problem: with its recipe and its backbone.
         seed: of initialisation, shuffles, augmentation and dropout.
-        select_by: label-free score that picks the `selected` epoch.
+        conditions: what else must be the same for the run to be continued, as plain data.
         root: output folder, that of `results.json`.
         place: the run's folder inside it.
     """
@@ -47,7 +47,7 @@ class Job:
     method: str
     problem: Problem
     seed: int
-    select_by: str
+    conditions: Mapping[str, Any]
     root: Path
     place: str = "."
 
@@ -56,24 +56,29 @@ class Job:
         """The run's folder."""
         return self.root / self.place
 
-    def config(self, hardware: Hardware) -> dict[str, Any]:
-        """What must be the same for a run to be continued, as plain data."""
-        return {"method": self.method, "seed": self.seed, **conditions(self.problem, self.select_by, hardware)}
+    @property
+    def select_by(self) -> str:
+        """The label-free score that picks the `selected` epoch."""
+        return str(self.conditions["select_by"])
+
+    @property
+    def config(self) -> dict[str, Any]:
+        """All that must be the same for the run to be continued."""
+        return {"method": self.method, "seed": self.seed, **self.conditions}
 
     def run(self, fabric: Fabric, hardware: Hardware, *, resume: bool = False, overwrite: bool = False) -> RunRecord:
         """Train, examine after epochs, and write the run's folder; with `resume`, a finished run is only read."""
-        config = self.config(hardware)
         if fabric.is_global_zero:
-            open_folder(self.folder, config, resume=resume, overwrite=overwrite)
+            open_folder(self.folder, self.config, resume=resume, overwrite=overwrite)
         fabric.barrier()
         if resume and (self.folder / RESULT).is_file():
             return cast("RunRecord", read_json(self.folder / RESULT))
         with _deterministic():
-            result = self._train(fabric, hardware, config, resume=resume)
+            result = self._train(fabric, hardware, resume=resume)
         fabric.barrier()
         return result
 
-    def _train(self, fabric: Fabric, hardware: Hardware, config: dict[str, Any], *, resume: bool) -> RunRecord:
+    def _train(self, fabric: Fabric, hardware: Hardware, *, resume: bool) -> RunRecord:
         method = self._method()
         trainer = Trainer(
             method,
@@ -108,7 +113,7 @@ class Job:
         result = run_result(self.method, self.seed, self.problem, trainer, record, self.select_by, self.place)
         if fabric.is_global_zero:
             shown.write(self.folder, method)
-            self._write_models(method, record, config)
+            self._write_models(method, record)
             write_json(self.folder / RESULT, result)
         return result
 
@@ -116,7 +121,7 @@ class Job:
         torch.manual_seed(self.seed)
         return build_method(self.method, backbone_for(self.problem), *self.problem.outputs)
 
-    def _write_models(self, method: Method[Any], record: Record, config: dict[str, Any]) -> None:
+    def _write_models(self, method: Method[Any], record: Record) -> None:
         """One model a part, in a folder of its domain's name where there are several."""
         networks = method.predictors()
         several = len(networks) > 1
@@ -125,7 +130,7 @@ class Job:
             if part == SELECTED:
                 nn.ModuleList(networks).load_state_dict(record.selected_weights)
             for network, backbone, (domain, _) in zip(networks, names, self.problem.measured):
-                about = config | ({"domain": domain.name} if several else {})
+                about = self.config | ({"domain": domain.name} if several else {})
                 place = self.folder / part / slug(domain.name) if several else self.folder / part
                 model_of(network, backbone, domain, self.problem, about).save(place)
 

@@ -13,6 +13,7 @@ from typing import Any
 
 import torch
 
+from isthmus.data.digests import data_digests
 from isthmus.data.inputs import ImageInput, describe
 from isthmus.data.problems import Domain, Exam, Problem
 from isthmus.data.tasks import Setting
@@ -88,6 +89,7 @@ def conditions(problem: Problem, select_by: str, hardware: Hardware) -> dict[str
     return {
         "problem": problem_description(problem),
         "input": input_description(problem),
+        "data": data_digests(problem),
         "select_by": select_by,
         "precision": hardware.precision,
     }

@@ -21,7 +21,7 @@ from isthmus.errors import OptionError, SettingError
 from isthmus.evaluation.models import Model, load_model
 from isthmus.experiments.job import LAST, Job
 from isthmus.experiments.networks import backbone_for
-from isthmus.experiments.results import write_results
+from isthmus.experiments.results import conditions, write_results
 from isthmus.methods.registry import build_method, method_entry
 from isthmus.names import listed, slug
 from isthmus.report.results import RunRecord
@@ -97,9 +97,9 @@ def fit(
     problem = resolve([method], problem, data_root, recipe, backbone, backbones)
     select_by = score_for(problem.setting, select_by, classes=problem.image_task is None)
     folder = Path(out) if out else Path("isthmus-out", "fit", slug(problem.name), f"{slug(method)}-seed{seed}")
-    job = Job(method, problem, seed, select_by, folder)
     fabric = hardware.fabric()
     check_startable([method], problem, fabric.world_size)
+    job = Job(method, problem, seed, conditions(problem, select_by, hardware), folder)
     run = Run(folder, job.run(fabric, hardware, resume=resume, overwrite=overwrite))
     if fabric.is_global_zero:
         write_results(folder, problem, [run.result])
