@@ -79,6 +79,8 @@ class Job:
         return result
 
     def _train(self, fabric: Fabric, hardware: Hardware, *, resume: bool) -> RunRecord:
+        if fabric.device.type == "cuda":
+            torch.cuda.reset_peak_memory_stats(fabric.device)
         method = self._method()
         trainer = Trainer(
             method,

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import platform
-import resource
-import sys
 from collections.abc import Sequence
 from dataclasses import asdict
 from importlib.metadata import version
@@ -115,7 +113,7 @@ def run_result(
         "steps": trainer.steps,
         "seconds": round(trainer.seconds, 3),
         "images_per_second": round(images / trainer.seconds, 1),
-        "peak_memory_mb": round(peak_memory_mb(), 1),
+        "peak_memory_mb": peak_memory_mb(trainer.fabric.device),
         "parameters": sum(parameter.numel() for parameter in trainer.method.parameters()),
         "diagnostics": diagnostics(problem, record),
         "heads": heads,
@@ -183,9 +181,6 @@ def versions() -> dict[str, str]:
     return {"isthmus": __version__, "python": platform.python_version()} | {name: version(name) for name in packages}
 
 
-def peak_memory_mb() -> float:
-    """Largest memory so far: of the GPU if there is one, else of this process."""
-    if torch.cuda.is_available():
-        return torch.cuda.max_memory_allocated() / 2**20
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak / 2**20 if sys.platform == "darwin" else peak / 2**10
+def peak_memory_mb(device: torch.device) -> float | None:
+    """Largest memory of a GPU since its statistics were reset; None of other devices, which keep none of a run."""
+    return round(torch.cuda.max_memory_allocated(device) / 2**20, 1) if device.type == "cuda" else None
