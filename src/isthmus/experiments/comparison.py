@@ -8,7 +8,7 @@ from pathlib import Path
 
 from isthmus.data.problems import Problem
 from isthmus.data.recipes import Recipe
-from isthmus.engine.hardware import Hardware
+from isthmus.engine.hardware import Hardware, on_first_process
 from isthmus.errors import OptionError
 from isthmus.experiments.folders import open_folder
 from isthmus.experiments.job import Job
@@ -93,16 +93,12 @@ def compare(
     check_startable(methods, problem, fabric.world_size)
     common = conditions(problem, select_by, hardware)
     config = {"methods": list(methods), "seeds": seeds, "first_seed": first_seed, **common}
-    if fabric.is_global_zero:
-        open_folder(folder, config, resume=resume, overwrite=overwrite)
-    fabric.barrier()
+    on_first_process(fabric, lambda: open_folder(folder, config, resume=resume, overwrite=overwrite))
     runs: list[RunRecord] = []
     for seed in range(first_seed, first_seed + seeds):
         for method in methods:
             job = Job(method, problem, seed, common, folder, f"runs/{slug(method)}-seed{seed}")
             runs.append(job.run(fabric, hardware, resume=resume))
-            if fabric.is_global_zero:
-                write_results(folder, problem, runs)
-    if fabric.is_global_zero:
-        write_report(folder)
+            on_first_process(fabric, lambda: write_results(folder, problem, runs))
+    on_first_process(fabric, lambda: write_report(folder))
     return Comparison(folder)

@@ -13,7 +13,7 @@ from torch import nn
 
 from isthmus.data.problems import Problem
 from isthmus.engine.checkpoints import load_checkpoint, save_checkpoint
-from isthmus.engine.hardware import Hardware
+from isthmus.engine.hardware import Hardware, on_first_process
 from isthmus.engine.trainer import Trainer
 from isthmus.evaluation.examination import examine
 from isthmus.experiments.artifacts import Shown, model_of
@@ -68,15 +68,11 @@ class Job:
 
     def run(self, fabric: Fabric, hardware: Hardware, *, resume: bool = False, overwrite: bool = False) -> RunRecord:
         """Train, examine after epochs, and write the run's folder; with `resume`, a finished run is only read."""
-        if fabric.is_global_zero:
-            open_folder(self.folder, self.config, resume=resume, overwrite=overwrite)
-        fabric.barrier()
+        on_first_process(fabric, lambda: open_folder(self.folder, self.config, resume=resume, overwrite=overwrite))
         if resume and (self.folder / RESULT).is_file():
             return cast("RunRecord", read_json(self.folder / RESULT))
         with _deterministic():
-            result = self._train(fabric, hardware, resume=resume)
-        fabric.barrier()
-        return result
+            return self._train(fabric, hardware, resume=resume)
 
     def _train(self, fabric: Fabric, hardware: Hardware, *, resume: bool) -> RunRecord:
         if fabric.device.type == "cuda":
@@ -95,7 +91,7 @@ class Job:
             state = load_checkpoint(self.folder / CHECKPOINT)
             trainer.load_state_dict(state["trainer"])
             record = Record(**state["record"])
-        tensorboard = hardware.tensorboard_logger(self.folder) if fabric.is_global_zero else None
+        tensorboard = on_first_process(fabric, lambda: hardware.tensorboard_logger(self.folder))
         recipe = self.problem.recipe
         interval = max(1, round(recipe.epochs / recipe.evaluations))
 
@@ -106,22 +102,26 @@ class Job:
                 record.select(epoch, nn.ModuleList(method.predictors()).state_dict())
             if tensorboard is not None:
                 tensorboard.log_metrics(record.flat_row(-1), step=epoch)
-            state = {"trainer": trainer.state_dict(), "record": vars(record)}
-            if fabric.is_global_zero:
-                record.write(self.folder)
-                save_checkpoint(self.folder / CHECKPOINT, state)
+            state = trainer.state_dict()
+            on_first_process(fabric, lambda: self._write_epoch(record, state))
 
         trainer.run(after_epoch)
         result = run_result(self.method, self.seed, self.problem, trainer, record, self.select_by, self.place)
-        if fabric.is_global_zero:
-            shown.write(self.folder, method)
-            self._write_models(method, record)
-            write_json(self.folder / RESULT, result)
+        on_first_process(fabric, lambda: self._write_end(shown, method, record, result))
         return result
 
     def _method(self) -> Method[Any]:
         torch.manual_seed(self.seed)
         return build_method(self.method, backbone_for(self.problem), *self.problem.outputs)
+
+    def _write_epoch(self, record: Record, state: dict[str, Any]) -> None:
+        record.write(self.folder)
+        save_checkpoint(self.folder / CHECKPOINT, {"trainer": state, "record": vars(record)})
+
+    def _write_end(self, shown: Shown, method: Method[Any], record: Record, result: RunRecord) -> None:
+        shown.write(self.folder, method)
+        self._write_models(method, record)
+        write_json(self.folder / RESULT, result)
 
     def _write_models(self, method: Method[Any], record: Record) -> None:
         """One model a part, in a folder of its domain's name where there are several."""

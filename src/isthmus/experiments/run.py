@@ -15,7 +15,7 @@ from isthmus.data.problems import Problem
 from isthmus.data.recipes import Recipe
 from isthmus.data.samples import Samples
 from isthmus.data.tasks import Setting
-from isthmus.engine.hardware import Hardware
+from isthmus.engine.hardware import Hardware, on_first_process
 from isthmus.engine.parts import spreads
 from isthmus.errors import OptionError, SettingError
 from isthmus.evaluation.models import Model, load_model
@@ -101,9 +101,8 @@ def fit(
     check_startable([method], problem, fabric.world_size)
     job = Job(method, problem, seed, conditions(problem, select_by, hardware), folder)
     run = Run(folder, job.run(fabric, hardware, resume=resume, overwrite=overwrite))
-    if fabric.is_global_zero:
-        write_results(folder, problem, [run.result])
-        run.report()
+    on_first_process(fabric, lambda: write_results(folder, problem, [run.result]))
+    on_first_process(fabric, run.report)
     return run
 
 
