@@ -8,7 +8,8 @@ from collections.abc import Callable, Iterable
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
-from uuid import uuid4
+
+from isthmus.files import replacing
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -46,13 +47,8 @@ def cached(name: str, inputs: Iterable[Tensor], compute: Callable[[], Tensor]) -
         return torch.from_numpy(np.load(path, allow_pickle=False)).to(inputs[0].device)
     except (OSError, ValueError, EOFError):
         result = compute()
-    part = path.with_name(f".{path.name}.{uuid4().hex}")
-    try:
+    with suppress(OSError):
         path.parent.mkdir(parents=True, exist_ok=True)
-        with part.open("wb") as file:
+        with replacing(path) as part, part.open("wb") as file:
             np.save(file, result.cpu().numpy(), allow_pickle=False)
-        part.replace(path)
-    except OSError:
-        with suppress(OSError):
-            part.unlink()
     return result

@@ -6,7 +6,7 @@ import csv
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import pytest
 from cli_folders import CLASSES, write_classes, write_images
@@ -170,6 +170,21 @@ def test_predict_gives_the_same_as_json(isthmus_command: Command, folders: Path,
     code, out, _ = isthmus_command("predict", model, image, image, "--json", "--out", "found.json")
     assert (code, out) == (0, "")
     assert json.loads(Path("found.json").read_text(encoding="utf-8")) == rows
+
+
+def test_predictions_that_could_not_be_written_leave_the_old_ones(
+    isthmus_command: Command, folders: Path, model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(rows: object, file: TextIO, json: bool) -> None:
+        file.write("image,cl")
+        raise OSError("No space left on device")
+
+    Path("found.csv").write_text("earlier")
+    monkeypatch.setattr("isthmus.cli.commands.write_rows", full)
+    code, out, err = isthmus_command("predict", model, folders / "flat", "--out", "found.csv")
+    assert (code, out) == (2, "")
+    assert "No space left on device" in err
+    assert [(path.name, path.read_text()) for path in Path.cwd().iterdir()] == [("found.csv", "earlier")]
 
 
 @pytest.mark.parametrize(

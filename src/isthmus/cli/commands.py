@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from contextlib import nullcontext
 from pathlib import Path
 
 from isthmus.cli.flags import Folders, Training, chosen_problem
@@ -22,6 +21,7 @@ from isthmus.cli.parsing import Changes
 from isthmus.data.recipes import Recipe
 from isthmus.engine.hardware import Hardware
 from isthmus.errors import OptionError
+from isthmus.files import replacing
 
 
 def compare(
@@ -133,11 +133,15 @@ def predict(model: Path, images: list[Path], *, out: Path | None = None, json: b
         return
     from isthmus.experiments.evaluation import predict_images
 
-    if out is not None and (out.is_dir() or not out.parent.is_dir()):
-        found = "a folder is there" if out.is_dir() else "its folder does not exist"
+    if out is not None and not out.is_file() and (out.exists() or not out.parent.is_dir()):
+        there = "a folder is there" if out.is_dir() else "what is there is no file"
+        found = there if out.exists() else "its folder does not exist"
         raise OptionError(f"Expected `--out` to be the path of a file to write, but got `{out}`: {found}.")
     rows = predict_images(model, images)
-    with out.open("w", newline="", encoding="utf-8") if out else nullcontext(sys.stdout) as file:
+    if out is None:
+        write_rows(rows, sys.stdout, json)
+        return
+    with replacing(out) as part, part.open("w", newline="", encoding="utf-8") as file:
         write_rows(rows, file, json)
 
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import base64
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from isthmus.errors import RunFolderError
+from isthmus.files import replacing
 from isthmus.report.categories import cost_plot, nearest
 from isthmus.report.embeddings import SOURCE, TARGET, class_colour, embedding_plot
 from isthmus.report.figures import learning_curves, loss_curves, method_styles, score_plot
@@ -103,12 +103,10 @@ def write_report(folder: Path) -> Path:
     """
     page = _render(folder, read_results(folder))
     path = folder / "report.html"
-    temporary = folder / f".report-{os.getpid()}.html"
     try:
-        temporary.write_text(page, encoding="utf-8")
-        temporary.replace(path)
+        with replacing(path) as part:
+            part.write_text(page, encoding="utf-8")
     except OSError as error:
-        temporary.unlink(missing_ok=True)
         raise RunFolderError(f"Could not write {path}: {error}. All results in {folder} are intact.") from error
     return path
 
