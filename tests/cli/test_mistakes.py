@@ -153,6 +153,7 @@ def test_mistakes_with_images_of_ones_own(refuse: Callable[..., str], arguments:
         (("evaluate", "@empty"), "Expected the folder of a run or of a model"),
         (("evaluate", "@empty", "digits-photo", "--exam", "@target"), "but got both"),
         (("predict", "@empty", "@flat"), "Expected the folder of a run or of a model"),
+        (("report", "@empty"), "Give the folder that `isthmus compare` or `isthmus fit` wrote."),
         (("predict", "@empty"), "The following arguments are required: images"),
         (("predict", "@empty", "@flat", "--out", "@empty"), "a folder is there"),
         (("predict", "@empty", "@flat", "--out", "@nowhere/x.csv"), "its folder does not exist"),

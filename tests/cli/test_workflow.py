@@ -235,7 +235,32 @@ def test_a_term_is_described_with_its_options(isthmus_command: Command) -> None:
     assert "did you mean `+entropy`?" in isthmus_command("methods", "+entropi")[2]
 
 
-@pytest.mark.parametrize("command", ["", "compare", "fit", "evaluate", "predict", "methods", "problems"])
+def test_what_is_finished_is_shown_after_a_kill(
+    isthmus_command: Command, folders: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from isthmus.experiments.job import Job
+
+    run = Job.run
+
+    def killed(self: Job, *arguments: Any, **options: Any) -> Any:
+        if self.method == "dann":
+            raise KeyboardInterrupt
+        return run(self, *arguments, **options)
+
+    monkeypatch.setattr(Job, "run", killed)
+    source = ("--source", folders / "source é", "--target", folders / "target é")
+    methods = ("--methods", "source_only", "dann")
+    assert isthmus_command("compare", *source, *QUICK, *methods, "--out", "out")[0] == 130
+    drawn = []
+    monkeypatch.setattr("isthmus.report.html.write_report", drawn.append)
+    code, out, err = isthmus_command("report", "out")
+    assert (code, err, drawn) == (0, "", [Path("out")])
+    assert "source_only" in out
+    assert f"Report: {Path('out/report.html')}" in out
+    assert [run["method"] for run in parsed(isthmus_command, "report", "out", "--json")["runs"]] == ["source_only"]
+
+
+@pytest.mark.parametrize("command", ["", "compare", "fit", "evaluate", "predict", "report", "methods", "problems"])
 def test_help_is_in_plain_words(
     command: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -145,6 +145,19 @@ def predict(model: Path, images: list[Path], *, out: Path | None = None, json: b
         write_rows(rows, file, json)
 
 
+def report(out: Path, *, json: bool = False) -> None:
+    """Draw the report of an output folder again, of the runs that are finished, and print their table.
+
+    Args:
+        out: folder that `isthmus compare` or `isthmus fit` wrote.
+        json: print the content of results.json.
+    """
+    from isthmus.report.html import write_report
+
+    write_report(out)
+    show_results(out, json)
+
+
 def methods(name: str | None = None, *, json: bool = False) -> None:
     """List the methods and the terms they take on (dann+entropy), or describe one with its options.
 
