@@ -106,6 +106,19 @@ def test_saved_networks_give_what_was_measured(comparison: isthmus.Comparison) -
         model.generate(2)
 
 
+def test_a_run_gives_and_saves_the_network_of_each_domain(comparison: isthmus.Comparison, tmp_path: Path) -> None:
+    record = comparison.results["runs"][0]
+    run = isthmus.Run(comparison.folder / record["folder"], record)
+    assert sorted(run.models) == sorted(DOMAINS)
+    run.save(tmp_path)
+    for name, model in run.models.items():
+        saved = isthmus.load_images(tmp_path / name)
+        assert isinstance(model, isthmus.ImageModel)
+        assert saved.task == model.task
+        weights = saved.network.state_dict()
+        assert all(torch.equal(weights[key], value) for key, value in model.network.state_dict().items())
+
+
 def test_damaged_descriptions_are_refused(comparison: isthmus.Comparison, tmp_path: Path) -> None:
     model = isthmus.load_images(comparison.folder / comparison.results["runs"][0]["folder"] / "selected" / "plain")
     model.input = ImageInput.plain(3, 16)

@@ -14,6 +14,7 @@ from small_problems import images_problem, vectors_problem
 
 import isthmus
 from isthmus.data.samples import ArraySamples
+from isthmus.errors import RunFolderError
 from isthmus.experiments.results import peak_memory_mb
 
 METHODS = ("source_only", "dann:hidden=8")
@@ -204,5 +205,12 @@ def test_a_run_predicts_saves_and_reports(tmp_path: Path) -> None:
     run.save(tmp_path / "model")
     assert {path.name for path in (tmp_path / "model").iterdir()} == {"model.json", "model.safetensors"}
     assert torch.equal(isthmus.load(str(tmp_path / "model")).predict(problem.target.samples), probabilities)
+    assert [torch.equal(model.predict(problem.target.samples), probabilities) for model in run.models.values()] == [
+        True
+    ]
+    assert list(run.models) == ["there"]
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(RunFolderError, match=r"Could not write the model into .*file"):
+        run.save(tmp_path / "file")
     assert run.report() == tmp_path / "out" / "report.html"
     assert math.isfinite(run.result["seconds"])
