@@ -17,7 +17,7 @@ from small_problems import Command, pixels_problem
 import isthmus
 from isthmus.data.recipes import Recipe
 from isthmus.errors import ModelFileError, OptionError, SettingError
-from isthmus.report.pixelwise import metric_rows
+from isthmus.report.metrics import metric_rows
 from isthmus.report.tables import caption, cells, score_rows
 from isthmus.report.verdict import verdict
 

@@ -20,7 +20,7 @@ from isthmus.functional.holes import with_hole
 from isthmus.methods import build_method
 from isthmus.methods.joint.joint_irls import JointIRLS
 from isthmus.report.images import read_image_views
-from isthmus.report.pixelwise import metric_names, metric_rows
+from isthmus.report.metrics import metric_names, metric_rows
 from isthmus.report.results import read_history
 from isthmus.report.tables import markdown_table
 from isthmus.report.verdict import verdict

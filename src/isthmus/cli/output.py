@@ -20,7 +20,7 @@ def show_results(folder: Path, json: bool) -> None:
         return
     from rich.console import Console
 
-    from isthmus.report.pixelwise import metric_names, metric_table
+    from isthmus.report.metrics import metric_names, metric_table
     from isthmus.report.results import read_results
     from isthmus.report.tables import summary_table
 

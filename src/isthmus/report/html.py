@@ -14,15 +14,9 @@ from isthmus.report.categories import cost_plot, nearest
 from isthmus.report.embeddings import SOURCE, TARGET, class_colour, embedding_plot
 from isthmus.report.figures import learning_curves, loss_curves, method_styles, score_plot
 from isthmus.report.images import image_grid, read_image_views
+from isthmus.report.metrics import heading, metric_names, metric_rows
 from isthmus.report.names import pieces
-from isthmus.report.pixelwise import (
-    feature_plot,
-    heading,
-    metric_names,
-    metric_rows,
-    prediction_grid,
-    read_dense_views,
-)
+from isthmus.report.pixelwise import feature_plot, prediction_grid, read_dense_views
 from isthmus.report.results import (
     ProblemRecord,
     Results,
