@@ -12,11 +12,11 @@ from isthmus.engine.hardware import Hardware, on_first_process
 from isthmus.errors import OptionError
 from isthmus.experiments.folders import open_folder
 from isthmus.experiments.job import RESULT, Job
-from isthmus.experiments.results import RESULTS, conditions, write_results
+from isthmus.experiments.results import conditions, write_results
 from isthmus.experiments.run import check_startable, resolve, setting_for
 from isthmus.methods.registry import default_methods
 from isthmus.names import slug
-from isthmus.report.results import Results, RunRecord, read_results
+from isthmus.report.results import REPORT, RESULTS, Results, RunRecord, read_results
 from isthmus.selection.scores import score_for
 
 
@@ -38,7 +38,7 @@ class Comparison:
     @property
     def report(self) -> Path:
         """The HTML report."""
-        return self.folder / "report.html"
+        return self.folder / REPORT
 
 
 def compare(

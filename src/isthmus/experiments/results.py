@@ -21,6 +21,7 @@ from isthmus.evaluation.images import directions as image_directions
 from isthmus.experiments.folders import write_json
 from isthmus.experiments.record import Record
 from isthmus.report.results import (
+    RESULTS,
     SCHEMA,
     Diagnostic,
     ExamRecord,
@@ -32,8 +33,6 @@ from isthmus.report.results import (
     summarise,
 )
 from isthmus.version import __version__
-
-RESULTS = "results.json"
 
 
 def write_results(folder: Path, problem: Problem, runs: list[RunRecord]) -> Results:

@@ -18,6 +18,7 @@ from isthmus.report.metrics import heading, metric_names, metric_rows
 from isthmus.report.names import pieces
 from isthmus.report.pixelwise import feature_plot, prediction_grid, read_dense_views
 from isthmus.report.results import (
+    REPORT,
     ProblemRecord,
     Results,
     RunRecord,
@@ -96,7 +97,7 @@ def write_report(folder: Path) -> Path:
             space or no permission to write.
     """
     page = _render(folder, read_results(folder))
-    path = folder / "report.html"
+    path = folder / REPORT
     try:
         with replacing(path) as part:
             part.write_text(page, encoding="utf-8")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from isthmus.names import AVERAGE
 from isthmus.report.results import Results, RunRecord, Statistic, by_method, statistic
 from isthmus.report.tables import own_heads
 from isthmus.report.units import told
@@ -11,8 +12,6 @@ from isthmus.report.units import told
 if TYPE_CHECKING:
     from rich.table import Table
 
-AVERAGE = "average"
-"""What the mean over domains goes by."""
 ERRORS = ("rmse", "mean", "median", "abs_rel", "dB")
 """Metrics that are no shares."""
 

@@ -13,7 +13,7 @@ from isthmus.report.results import read_arrays
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-VIEWS = "dense_views.npz"
+DENSE_VIEWS = "dense_views.npz"
 PANEL = 2.1
 """Inches of a row of panels."""
 CHARACTER = 0.085
@@ -26,7 +26,7 @@ def read_dense_views(folder: Path) -> dict[str, NDArray[Any]]:
     Raises:
         RunFolderError: the file is unreadable.
     """
-    return read_arrays(folder / VIEWS)
+    return read_arrays(folder / DENSE_VIEWS)
 
 
 def prediction_grid(views: dict[str, dict[str, NDArray[Any]]], task: str) -> str:
