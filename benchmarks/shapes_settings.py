@@ -20,7 +20,7 @@ import isthmus
 from isthmus.data.benchmarks.shapes import shapes
 from isthmus.data.recipes import BatchNorm
 from isthmus.data.shapes import REAL
-from isthmus.report.pixelwise import metric_table
+from isthmus.report.metrics import metric_table
 from isthmus.report.tables import summary_table
 
 

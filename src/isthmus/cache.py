@@ -8,7 +8,8 @@ from collections.abc import Callable, Iterable
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
-from uuid import uuid4
+
+from isthmus.files import replacing
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -17,6 +18,19 @@ if TYPE_CHECKING:
 def cache_root() -> Path:
     """The folder of everything that isthmus keeps: `ISTHMUS_CACHE`, else ~/.cache/isthmus."""
     return Path(os.environ.get("ISTHMUS_CACHE") or Path.home() / ".cache" / "isthmus")
+
+
+def digest(parts: Iterable[Tensor | str]) -> str:
+    """The SHA-256 checksum of texts, and of tensors with their types and shapes, in hexadecimal digits."""
+    found = hashlib.sha256()
+    for part in parts:
+        if isinstance(part, str):
+            found.update(f"{part}\0".encode())
+            continue
+        array = part.detach().cpu().contiguous().numpy()
+        found.update(f"{array.dtype}{array.shape}".encode())
+        found.update(array.data)
+    return found.hexdigest()
 
 
 def cached(name: str, inputs: Iterable[Tensor], compute: Callable[[], Tensor]) -> Tensor:
@@ -28,23 +42,13 @@ def cached(name: str, inputs: Iterable[Tensor], compute: Callable[[], Tensor]) -
     import torch
 
     inputs = list(inputs)
-    digest = hashlib.sha256()
-    for tensor in inputs:
-        array = tensor.detach().cpu().contiguous().numpy()
-        digest.update(f"{array.dtype}{array.shape}".encode())
-        digest.update(array.data)
-    path = cache_root() / "computed" / f"{name}-{digest.hexdigest()[:32]}.npy"
+    path = cache_root() / "computed" / f"{name}-{digest(inputs)[:32]}.npy"
     try:
         return torch.from_numpy(np.load(path, allow_pickle=False)).to(inputs[0].device)
     except (OSError, ValueError, EOFError):
         result = compute()
-    part = path.with_name(f".{path.name}.{uuid4().hex}")
-    try:
+    with suppress(OSError):
         path.parent.mkdir(parents=True, exist_ok=True)
-        with part.open("wb") as file:
+        with replacing(path) as part, part.open("wb") as file:
             np.save(file, result.cpu().numpy(), allow_pickle=False)
-        part.replace(path)
-    except OSError:
-        with suppress(OSError):
-            part.unlink()
     return result

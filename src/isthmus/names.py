@@ -13,6 +13,11 @@ from isthmus.errors import OptionError
 
 T = TypeVar("T")
 
+AVERAGE = "average"
+"""What the mean of the domains' scores is called, beside the domains."""
+MADE = "made"
+"""What the array of a network's images is called, beside those of what was given, by title."""
+
 
 @dataclass(frozen=True)
 class Name:

@@ -98,7 +98,7 @@ OWN = ("compare", "--source", "@source", "--target", "@target", "--batch-size", 
         (("--precision", "foo"), "`precision` to be one of ('32-true',"),
         (("--devices", "0"), "`devices`"),
         (("--accelerator", "abacus"), "abacus"),
-        (("--strategy", "chaos"), "chaos"),
+        (("--strategy", "ddp_spawn"), "Expected `strategy` to be one of ('auto', 'ddp'), but got 'ddp_spawn'."),
         (("--seeds", "0"), "`seeds` of at least 1, but got 0"),
         (("--seeds", "x"), "Expected `--seeds` to be a whole number, but got `x`."),
         (("--select-by", "entropie"), "did you mean `entropy`?"),
@@ -153,6 +153,7 @@ def test_mistakes_with_images_of_ones_own(refuse: Callable[..., str], arguments:
         (("evaluate", "@empty"), "Expected the folder of a run or of a model"),
         (("evaluate", "@empty", "digits-photo", "--exam", "@target"), "but got both"),
         (("predict", "@empty", "@flat"), "Expected the folder of a run or of a model"),
+        (("report", "@empty"), "Give the folder that `isthmus compare` or `isthmus fit` wrote."),
         (("predict", "@empty"), "The following arguments are required: images"),
         (("predict", "@empty", "@flat", "--out", "@empty"), "a folder is there"),
         (("predict", "@empty", "@flat", "--out", "@nowhere/x.csv"), "its folder does not exist"),
@@ -223,3 +224,20 @@ def test_a_real_process_says_the_same(tmp_path: Path, arguments: tuple[str, ...]
     assert done.stderr.count("\n") == 1
     assert "Traceback" not in done.stderr
     assert list(tmp_path.iterdir()) == []
+
+
+def test_what_the_first_of_several_processes_refuses_is_said_once(tmp_path: Path) -> None:
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "thesis.tex").write_text("precious")
+    several = ("--devices", "2", "--strategy", "ddp", "--accelerator", "cpu")
+    done = subprocess.run(
+        [sys.executable, "-m", "isthmus", "fit", "source_only", "digits-photo", "--out", "out", *several],
+        cwd=tmp_path,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.count("not an output folder of isthmus") == 1
+    assert "Traceback" not in done.stderr

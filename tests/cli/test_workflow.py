@@ -6,7 +6,7 @@ import csv
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import pytest
 from cli_folders import CLASSES, write_classes, write_images
@@ -237,6 +237,21 @@ def test_the_accelerator_of_a_model_is_chosen(isthmus_command: Command, folders:
         assert (code, "`auto`, `cpu`, `cuda`, `mps`, but got `abacus`" in err) == (2, True)
 
 
+def test_predictions_that_could_not_be_written_leave_the_old_ones(
+    isthmus_command: Command, folders: Path, model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(rows: object, file: TextIO, json: bool) -> None:
+        file.write("image,cl")
+        raise OSError("No space left on device")
+
+    Path("found.csv").write_text("earlier")
+    monkeypatch.setattr("isthmus.cli.commands.write_rows", full)
+    code, out, err = isthmus_command("predict", model, folders / "flat", "--out", "found.csv")
+    assert (code, out) == (2, "")
+    assert "No space left on device" in err
+    assert [(path.name, path.read_text()) for path in Path.cwd().iterdir()] == [("found.csv", "earlier")]
+
+
 @pytest.mark.parametrize(
     ("content", "message"),
     [(b"no image", "no image of a format known to Pillow"), (b"", "the file is empty"), (None, "nothing there")],
@@ -285,7 +300,32 @@ def test_a_term_is_described_with_its_options(isthmus_command: Command) -> None:
     assert "did you mean `+entropy`?" in isthmus_command("methods", "+entropi")[2]
 
 
-@pytest.mark.parametrize("command", ["", "compare", "fit", "evaluate", "predict", "methods", "problems"])
+def test_what_is_finished_is_shown_after_a_kill(
+    isthmus_command: Command, folders: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from isthmus.experiments.job import Job
+
+    run = Job.run
+
+    def killed(self: Job, *arguments: Any, **options: Any) -> Any:
+        if self.method == "dann":
+            raise KeyboardInterrupt
+        return run(self, *arguments, **options)
+
+    monkeypatch.setattr(Job, "run", killed)
+    source = ("--source", folders / "source é", "--target", folders / "target é")
+    methods = ("--methods", "source_only", "dann")
+    assert isthmus_command("compare", *source, *QUICK, *methods, "--out", "out")[0] == 130
+    drawn = []
+    monkeypatch.setattr("isthmus.report.html.write_report", drawn.append)
+    code, out, err = isthmus_command("report", "out")
+    assert (code, err, drawn) == (0, "", [Path("out")])
+    assert "source_only" in out
+    assert f"Report: {Path('out/report.html')}" in out
+    assert [run["method"] for run in parsed(isthmus_command, "report", "out", "--json")["runs"]] == ["source_only"]
+
+
+@pytest.mark.parametrize("command", ["", "compare", "fit", "evaluate", "predict", "report", "methods", "problems"])
 def test_help_is_in_plain_words(
     command: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

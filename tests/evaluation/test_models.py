@@ -171,6 +171,24 @@ def test_truncated_weights_are_refused(saved: Path, tmp_path: Path) -> None:
         load_model(tmp_path)
 
 
+def test_a_save_that_is_killed_leaves_the_old_model(
+    saved: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for path in saved.iterdir():
+        (tmp_path / path.name).write_bytes(path.read_bytes())
+
+    def killed(weights: object, path: Path) -> None:
+        path.write_bytes(b"half of it")
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("safetensors.torch.save_file", killed)
+    with pytest.raises(KeyboardInterrupt):
+        trained("mcd", "signs", BACKBONES["signs"]).save(tmp_path)
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == {
+        path.name: path.read_bytes() for path in saved.iterdir()
+    }
+
+
 def test_an_unwritable_place_is_refused(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(RunFolderError, match="Could not write the model"):

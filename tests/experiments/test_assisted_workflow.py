@@ -10,13 +10,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 from small_problems import Command, pixels_problem
 
 import isthmus
 from isthmus.data.recipes import Recipe
-from isthmus.errors import OptionError, SettingError
-from isthmus.report.pixelwise import metric_rows
+from isthmus.errors import ModelFileError, OptionError, SettingError
+from isthmus.report.metrics import metric_rows
 from isthmus.report.tables import caption, cells, score_rows
 from isthmus.report.verdict import verdict
 
@@ -92,6 +93,20 @@ def test_predictions_are_written_as_numbers_and_pictures(
     code, _, err = isthmus_command("predict", model, tmp_path / "0.png")
     assert code == 2
     assert "give a folder for them with `--out DIR`" in err
+
+
+def test_a_run_gives_and_saves_its_model(comparison: isthmus.Comparison, tmp_path: Path) -> None:
+    record = comparison.results["runs"][1]
+    run, samples = isthmus.Run(comparison.folder / record["folder"], record), pixels_problem().target.samples
+    run.save(tmp_path)
+    assert list(run.models) == ["inverted"]
+    model = run.models["inverted"]
+    assert isinstance(model, isthmus.DenseModel)
+    assert torch.equal(
+        next(model.predict(samples))["normals"], next(isthmus.load_dense(tmp_path).predict(samples))["normals"]
+    )
+    with pytest.raises(ModelFileError, match=r"Read it with `isthmus\.load_dense`"):
+        run.predict(samples)
 
 
 @pytest.mark.usefixtures("few_scenes")

@@ -20,7 +20,7 @@ from isthmus.functional.holes import with_hole
 from isthmus.methods import build_method
 from isthmus.methods.joint.joint_irls import JointIRLS
 from isthmus.report.images import read_image_views
-from isthmus.report.pixelwise import metric_names, metric_rows
+from isthmus.report.metrics import metric_names, metric_rows
 from isthmus.report.results import read_history
 from isthmus.report.tables import markdown_table
 from isthmus.report.verdict import verdict
@@ -104,6 +104,19 @@ def test_saved_networks_give_what_was_measured(comparison: isthmus.Comparison) -
     assert errors["PSNR dB"] == pytest.approx(sum(ratios) / len(ratios), rel=1e-5)
     with pytest.raises(OptionError, match="Use `complete`"):
         model.generate(2)
+
+
+def test_a_run_gives_and_saves_the_network_of_each_domain(comparison: isthmus.Comparison, tmp_path: Path) -> None:
+    record = comparison.results["runs"][0]
+    run = isthmus.Run(comparison.folder / record["folder"], record)
+    assert sorted(run.models) == sorted(DOMAINS)
+    run.save(tmp_path)
+    for name, model in run.models.items():
+        saved = isthmus.load_images(tmp_path / name)
+        assert isinstance(model, isthmus.ImageModel)
+        assert saved.task == model.task
+        weights = saved.network.state_dict()
+        assert all(torch.equal(weights[key], value) for key, value in model.network.state_dict().items())
 
 
 def test_damaged_descriptions_are_refused(comparison: isthmus.Comparison, tmp_path: Path) -> None:

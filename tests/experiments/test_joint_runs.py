@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import torch
 from small_problems import joint_problem
 
 import isthmus
@@ -52,6 +53,22 @@ def test_every_domain_has_a_model(folder: Path, part: str) -> None:
         assert model.classes == exam.labels.task.classes
         assert model.trained_on["domain"] == exam.name
         assert accuracy(model.predict(exam.samples), exam.labels.values) == pytest.approx(heads[exam.name][part])  # type: ignore[literal-required]
+
+
+def test_a_run_gives_and_saves_the_model_of_each_domain(folder: Path, tmp_path: Path) -> None:
+    record = isthmus.Comparison(folder).results["runs"][0]
+    run = isthmus.Run(folder / record["folder"], record)
+    run.save(tmp_path / "saved")
+    assert sorted(run.models) == ["inverted", "plain", "upright"]
+    for exam in joint_problem().exams:
+        model = run.models[exam.name]
+        assert isinstance(model, isthmus.Model)
+        probabilities = model.predict(exam.samples)
+        assert accuracy(probabilities, exam.labels.values) == pytest.approx(record["heads"][exam.name]["last"])
+        assert torch.equal(isthmus.load(tmp_path / "saved" / exam.name).predict(exam.samples), probabilities)
+    for use in (lambda: run.model, lambda: run.predict(joint_problem().exams[0].samples)):
+        with pytest.raises(ModelFileError, match=r"one for each of 3 domains\. Give one of them: .*last/inverted"):
+            use()
 
 
 def test_one_of_several_models_must_be_named(folder: Path) -> None:

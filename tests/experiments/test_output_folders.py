@@ -17,6 +17,7 @@ import isthmus
 from isthmus.data.inputs import ImageInput
 from isthmus.data.problems import Problem
 from isthmus.data.recipes import Recipe
+from isthmus.data.samples import ArraySamples
 from isthmus.errors import DataError, IsthmusError, OptionError, RunFolderError
 
 RECIPE = Recipe(epochs=1, batch_size=8)
@@ -86,7 +87,6 @@ def test_overwrite_replaces_everything(finished: Path) -> None:
         ({"recipe": replace(RECIPE, lr=0.5)}, r"`problem.recipe.lr` was 0.01, is 0.5\. Resume"),
         ({"backbone": "mlp:hidden=8"}, r"`problem.backbone` was \"mlp:hidden=16\", is \"mlp:hidden=8\"\. Resume"),
         ({"select_by": "entropy"}, r"`select_by` was \"information_maximisation\", is \"entropy\"\. Resume"),
-        ({"seeds": 2}, r"`seeds` was 1, is 2\. Resume"),
     ],
 )
 def test_resuming_with_other_settings_lists_the_differences(
@@ -98,6 +98,45 @@ def test_resuming_with_other_settings_lists_the_differences(
     assert files(finished) == before
 
 
+def test_a_comparison_grows_by_seeds_and_methods(
+    finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from isthmus.engine.trainer import Trainer
+
+    trained, run = [], Trainer.run
+
+    def counted(self: Trainer, after_epoch: Any) -> None:
+        trained.append(self.title)
+        run(self, after_epoch)
+
+    monkeypatch.setattr(Trainer, "run", counted)
+
+    def grown(*methods: str, **options: Any) -> list[tuple[str, int]]:
+        return [
+            (row["method"], row["seed"]) for row in compare(finished, *methods, resume=True, **options).results["runs"]
+        ]
+
+    first = json.loads((finished / "results.json").read_text())["runs"]
+    assert grown("source_only", seeds=2) == [("source_only", 0), ("source_only", 1)]
+    added = [("source_only", 0), ("source_only", 1), ("dann", 0)]
+    assert grown("dann") == added
+    assert grown("dann", "source_only", first_seed=1) == [*added, ("dann", 1)]
+    assert trained == ["source_only seed 1", "dann seed 0", "dann seed 1"]
+    assert json.loads((finished / "results.json").read_text())["runs"][0] == first[0]
+    whole = compare(tmp_path / "whole", "source_only", "dann", seeds=2)
+    scores = {(row["method"], row["seed"]): row["scores"] for row in whole.results["runs"]}
+    assert {
+        (row["method"], row["seed"]): row["scores"] for row in isthmus.Comparison(finished).results["runs"]
+    } == scores
+    assert isthmus.Comparison(finished).results["summary"] == whole.results["summary"]
+
+
+def test_a_run_that_is_deleted_leaves_the_results(finished: Path) -> None:
+    compare(finished, "dann", resume=True)
+    shutil.rmtree(finished / "runs" / "source_only-seed0")
+    assert [row["method"] for row in compare(finished, "dann", resume=True).results["runs"]] == ["dann"]
+
+
 def test_resuming_with_images_of_another_size_is_refused(tmp_path: Path) -> None:
     problem = images_problem(RECIPE)
     fit(tmp_path / "out", problem)
@@ -105,6 +144,29 @@ def test_resuming_with_images_of_another_size_is_refused(tmp_path: Path) -> None
     other = replace(problem, input=ImageInput(1, 16, 16, (0.0,), (1.0,), flip=False))
     with pytest.raises(RunFolderError, match=r"`input.mean` was \[0.5\], is \[0.0\]; `input.std` was"):
         fit(tmp_path / "out", other, resume=True)
+
+
+def test_resuming_with_other_data_is_refused(finished: Path) -> None:
+    problem = vectors_problem(RECIPE)
+    compare(finished, problem=vectors_problem(RECIPE), resume=True)
+    before = files(finished)
+    assert problem.exam is not None
+    assert problem.source.labels is not None
+    moved = ArraySamples(problem.target.samples.read(torch.arange(96), torch.Generator()) + 1e-4)
+    flipped = replace(problem.source.labels, values=1 - problem.source.labels.values)
+    others = {
+        "domain 1 \\(here\\)": replace(
+            problem, domains=(replace(problem.source, labels=flipped), problem.target), input=problem.input
+        ),
+        "domain 2 \\(there\\)": replace(problem, domains=(problem.source, replace(problem.target, samples=moved))),
+        "exam 1 \\(there\\)": replace(problem, exams=(replace(problem.exam, samples=moved),)),
+    }
+    for part, other in others.items():
+        with pytest.raises(
+            RunFolderError, match=rf"other settings or data: `data\.{part}` was \"\w+\", is \"\w+\"\. Resume"
+        ):
+            compare(finished, problem=other, resume=True)
+    assert files(finished) == before
 
 
 @pytest.mark.parametrize("options", [{}, {"overwrite": True}, {"resume": True}])

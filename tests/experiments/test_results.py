@@ -14,6 +14,8 @@ from small_problems import images_problem, vectors_problem
 
 import isthmus
 from isthmus.data.samples import ArraySamples
+from isthmus.errors import RunFolderError
+from isthmus.experiments.results import peak_memory_mb
 
 METHODS = ("source_only", "dann:hidden=8")
 SEEDS = 2
@@ -72,7 +74,7 @@ def test_runs_have_these_keys_and_types(content: dict[str, Any]) -> None:
         "steps": int,
         "seconds": float,
         "images_per_second": float,
-        "peak_memory_mb": float,
+        "peak_memory_mb": float if torch.cuda.is_available() else type(None),  # nothing is known of a run on the CPU
         "parameters": int,
         "diagnostics": list,
         "heads": dict,
@@ -89,6 +91,14 @@ def test_runs_have_these_keys_and_types(content: dict[str, Any]) -> None:
         fewest, most = images / (run["seconds"] + rounding), images / (run["seconds"] - rounding)
         assert fewest - 0.1 <= run["images_per_second"] <= most + 0.1
         assert [sorted(entry) for entry in run["diagnostics"]] == [["message", "name", "value"]] * 3
+
+
+def test_peak_memory_is_that_of_the_device_in_use(monkeypatch: pytest.MonkeyPatch) -> None:
+    used = {torch.device("cuda", 0): 5 * 2**20, torch.device("cuda", 1): 3 * 2**20}
+    monkeypatch.setattr("torch.cuda.is_available", lambda: True)
+    monkeypatch.setattr("torch.cuda.max_memory_allocated", lambda device: used[device])
+    assert peak_memory_mb(torch.device("cuda", 1)) == 3
+    assert peak_memory_mb(torch.device("cpu")) is None
 
 
 def test_parameters_are_all_that_is_trained(content: dict[str, Any]) -> None:
@@ -195,5 +205,12 @@ def test_a_run_predicts_saves_and_reports(tmp_path: Path) -> None:
     run.save(tmp_path / "model")
     assert {path.name for path in (tmp_path / "model").iterdir()} == {"model.json", "model.safetensors"}
     assert torch.equal(isthmus.load(str(tmp_path / "model")).predict(problem.target.samples), probabilities)
+    assert [torch.equal(model.predict(problem.target.samples), probabilities) for model in run.models.values()] == [
+        True
+    ]
+    assert list(run.models) == ["there"]
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(RunFolderError, match=r"Could not write the model into .*file"):
+        run.save(tmp_path / "file")
     assert run.report() == tmp_path / "out" / "report.html"
     assert math.isfinite(run.result["seconds"])

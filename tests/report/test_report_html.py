@@ -116,6 +116,16 @@ def test_report_of_a_single_run_in_the_folder_itself(write: Callable[..., Path])
     assert "Sample predictions" not in page.sections
 
 
+def test_memory_is_shown_where_it_is_known(write: Callable[..., Path]) -> None:
+    runs = [run_record("dann", seed, 0.5) for seed in (0, 1)]
+    assert "peak MB" not in report(write(make_results(runs), views=False)).text
+    runs[1]["peak_memory_mb"] = 2345.6
+    page = report(write(make_results(runs), views=False))
+    assert "images/s peak MB parameters" in page.text
+    assert "1,000 – 1,234" in page.text
+    assert "1,000 2,346 1,234" in page.text
+
+
 def test_report_without_views(write: Callable[..., Path], results: Results) -> None:
     page = report(write(results, views=False))
     assert "Features" not in page.sections

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from contextlib import nullcontext
 from pathlib import Path
 from typing import Literal
 
@@ -23,6 +22,7 @@ from isthmus.cli.parsing import Changes
 from isthmus.data.recipes import Recipe
 from isthmus.engine.hardware import Hardware
 from isthmus.errors import OptionError
+from isthmus.files import replacing
 
 Accelerator = Literal["auto", "cpu", "cuda", "mps"]
 
@@ -153,12 +153,29 @@ def predict(
         return
     from isthmus.experiments.evaluation import predict_images
 
-    if out is not None and (out.is_dir() or not out.parent.is_dir()):
-        found = "a folder is there" if out.is_dir() else "its folder does not exist"
+    if out is not None and not out.is_file() and (out.exists() or not out.parent.is_dir()):
+        there = "a folder is there" if out.is_dir() else "what is there is no file"
+        found = there if out.exists() else "its folder does not exist"
         raise OptionError(f"Expected `--out` to be the path of a file to write, but got `{out}`: {found}.")
     rows = predict_images(model, images, on_bad_image=on_bad_image, accelerator=accelerator)
-    with out.open("w", newline="", encoding="utf-8") if out else nullcontext(sys.stdout) as file:
+    if out is None:
+        write_rows(rows, sys.stdout, json)
+        return
+    with replacing(out) as part, part.open("w", newline="", encoding="utf-8") as file:
         write_rows(rows, file, json)
+
+
+def report(out: Path, *, json: bool = False) -> None:
+    """Draw the report of an output folder again, of the runs that are finished, and print their table.
+
+    Args:
+        out: folder that `isthmus compare` or `isthmus fit` wrote.
+        json: print the content of results.json.
+    """
+    from isthmus.report.html import write_report
+
+    write_report(out)
+    show_results(out, json)
 
 
 def methods(name: str | None = None, *, json: bool = False) -> None:

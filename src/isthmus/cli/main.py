@@ -22,6 +22,7 @@ COMMANDS = {
         commands.fit,
         commands.evaluate,
         commands.predict,
+        commands.report,
         commands.methods,
         commands.problems,
     )

@@ -20,8 +20,8 @@ def show_results(folder: Path, json: bool) -> None:
         return
     from rich.console import Console
 
-    from isthmus.report.pixelwise import metric_names, metric_table
-    from isthmus.report.results import read_results
+    from isthmus.report.metrics import metric_names, metric_table
+    from isthmus.report.results import REPORT, read_results
     from isthmus.report.tables import summary_table
 
     results = read_results(folder)
@@ -32,7 +32,7 @@ def show_results(folder: Path, json: bool) -> None:
     output.print(summary_table(results))
     if metric_names(results):
         output.print(metric_table(results))
-    output.print(f"Report: {folder / 'report.html'}", markup=False, highlight=False, soft_wrap=True)
+    output.print(f"Report: {folder / REPORT}", markup=False, highlight=False, soft_wrap=True)
 
 
 def show_classes(result: dict[str, Any]) -> None:

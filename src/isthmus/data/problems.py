@@ -13,10 +13,7 @@ from isthmus.data.recipes import Recipe
 from isthmus.data.samples import Samples
 from isthmus.data.tasks import Classification, Completion, DomainTask, ImageTask, Labels, Setting
 from isthmus.errors import DataError, OptionError, SettingError
-from isthmus.names import listed, slug
-
-AVERAGE = "average"
-"""What the mean of the domains' scores is called, beside the domains."""
+from isthmus.names import AVERAGE, listed, slug
 
 
 @dataclass(frozen=True)

@@ -1,8 +1,7 @@
-"""Files that are either whole or not there."""
+"""The files of a run, written whole, and its checkpoints."""
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from pathlib import Path
 from pickle import UnpicklingError
@@ -11,22 +10,19 @@ from typing import Any, cast
 import torch
 
 from isthmus.errors import RunFolderError
+from isthmus.files import replacing
 
 
 def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
-    """Let `write` make a file beside `path`, then put it in place in one move: a kill leaves the old file or the new.
+    """Let `write` make a file of a run, which is put in place when it is complete.
 
     Raises:
         RunFolderError: no space or no permission.
     """
-    part = path.with_name(path.name + ".part")
     try:
-        write(part)
-        with part.open("rb+") as file:
-            os.fsync(file.fileno())
-        part.replace(path)
+        with replacing(path) as part:
+            write(part)
     except (OSError, RuntimeError) as error:  # torch.save reports a full disk as a RuntimeError
-        part.unlink(missing_ok=True)
         raise RunFolderError(
             f"Could not write {path}: {error}. Free some space or choose another folder with `--out`; "
             f"what was written before is intact, and `--resume` continues from it."

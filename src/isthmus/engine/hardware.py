@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from isthmus.checks import at_least, one_of
-from isthmus.errors import OptionError
+from isthmus.errors import IsthmusError, OptionError
 
 if TYPE_CHECKING:
     from lightning.fabric import Fabric
     from lightning.fabric.loggers.logger import Logger
 
+T = TypeVar("T")
+
+STRATEGIES = ("auto", "ddp")
 PRECISIONS = ("32-true", "bf16-mixed", "16-mixed", "64-true")
 
 
@@ -39,6 +43,7 @@ class Hardware:
     tensorboard: bool = False
 
     def __post_init__(self) -> None:
+        one_of(STRATEGIES, strategy=self.strategy)
         one_of(PRECISIONS, precision=self.precision)
         at_least(1, num_nodes=self.num_nodes)
         at_least(0, workers=self.workers)
@@ -61,11 +66,15 @@ class Hardware:
                 strategy=self.strategy,
                 precision=self.precision,  # type: ignore[arg-type]
             )
+            if self.precision == "16-mixed" and fabric.device.type == "cpu":
+                raise OptionError(
+                    "Expected a GPU for `precision` 16-mixed, but got a CPU. Use `--precision bf16-mixed`."
+                )
+            fabric.launch()
+        except OptionError:
+            raise
         except Exception as error:  # Fabric's refusals are of many types
             raise OptionError(f"Lightning Fabric refuses these options: {error}") from error
-        if self.precision == "16-mixed" and fabric.device.type == "cpu":
-            raise OptionError("Expected a GPU for `precision` 16-mixed, but got a CPU. Use `--precision bf16-mixed`.")
-        fabric.launch()
         return fabric
 
     def tensorboard_logger(self, folder: Path) -> Logger | None:
@@ -82,3 +91,17 @@ class Hardware:
             return TensorBoardLogger(folder, name="", version="tensorboard")
         except ModuleNotFoundError as error:
             raise OptionError("TensorBoard is not installed. Run `pip install 'isthmus[tensorboard]'`.") from error
+
+
+def on_first_process(fabric: Fabric, work: Callable[[], T]) -> T | None:
+    """What `work` gives on the first process, None on the others, which wait for it; what it refuses, all refuse."""
+    result: T | None = None
+    refusal: Exception | None = None
+    if fabric.is_global_zero:
+        try:
+            result = work()
+        except (IsthmusError, OSError) as error:
+            refusal = error
+    if refusal := fabric.broadcast(refusal):
+        raise refusal
+    return result

@@ -8,12 +8,13 @@ from dataclasses import dataclass
 from statistics import fmean
 from typing import Protocol
 
-from isthmus.data.problems import AVERAGE, Domain, Exam, Problem
+from isthmus.data.problems import Domain, Exam, Problem
 from isthmus.data.tasks import Setting
 from isthmus.evaluation.dense import label_free_scores, measure
 from isthmus.evaluation.images import measure_images
 from isthmus.evaluation.inference import Network, Precision, infer
 from isthmus.evaluation.metrics import accuracy
+from isthmus.names import AVERAGE
 from isthmus.nn.autoencoder import AutoEncoder
 from isthmus.nn.dense import DenseNetwork
 from isthmus.nn.gans import Generator

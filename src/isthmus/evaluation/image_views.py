@@ -16,13 +16,12 @@ from isthmus.data.tasks import Completion, ImageTask
 from isthmus.evaluation.completion import completions
 from isthmus.evaluation.generation import generated, network_inputs
 from isthmus.evaluation.views import write_arrays
+from isthmus.names import MADE
 from isthmus.nn.autoencoder import AutoEncoder
 from isthmus.nn.gans import Generator
 
 PICTURES = 8
 """Of each domain."""
-MADE = "made"
-"""What the array of the networks' images is called."""
 
 
 def write_image_views(path: Path, networks: Sequence[object], problem: Problem) -> None:

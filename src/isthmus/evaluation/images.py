@@ -9,12 +9,13 @@ from statistics import fmean
 import torch
 
 from isthmus.data.inputs import ImageInput
-from isthmus.data.problems import AVERAGE, Domain, Exam, Problem
+from isthmus.data.problems import Domain, Exam, Problem
 from isthmus.data.samples import Subset
 from isthmus.data.tasks import Completion
 from isthmus.evaluation.completion import completion_errors
 from isthmus.evaluation.generation import MOST, distance, generated, generation_errors, network_inputs
 from isthmus.evaluation.inference import Precision
+from isthmus.names import AVERAGE
 from isthmus.nn.autoencoder import AutoEncoder
 from isthmus.nn.gans import Generator
 from isthmus.selection.scores import ON_TRAINING

@@ -16,6 +16,7 @@ from isthmus.data.inputs import Input, describe, from_description
 from isthmus.data.samples import Samples
 from isthmus.errors import IsthmusError, ModelFileError, RunFolderError
 from isthmus.evaluation.inference import infer
+from isthmus.files import replacing
 from isthmus.nn.backbones import WithNeck, build_backbone
 from isthmus.nn.classifiers import Classifier, Ensemble, classifier
 
@@ -107,8 +108,9 @@ def write_model(folder: Path, description: dict[str, Any], network: nn.Module) -
     weights = {name: value.contiguous() for name, value in network.state_dict().items()}
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        save_file(weights, folder / WEIGHTS)
-        (folder / DESCRIPTION).write_text(json.dumps(description, indent=2) + "\n")
+        with replacing(folder / DESCRIPTION) as described, replacing(folder / WEIGHTS) as stored:
+            save_file(weights, stored)
+            described.write_text(json.dumps(description, indent=2) + "\n")
     except (OSError, SafetensorError) as error:
         raise RunFolderError(f"Could not write the model into {folder}: {error}. Choose another folder.") from error
 

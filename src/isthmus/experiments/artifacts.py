@@ -22,13 +22,14 @@ from isthmus.methods.base import Method, Predictor
 from isthmus.nn.autoencoder import AutoEncoder
 from isthmus.nn.dense import DenseNetwork
 from isthmus.nn.gans import Generator
+from isthmus.report.images import IMAGE_VIEWS
+from isthmus.report.pixelwise import DENSE_VIEWS
+from isthmus.report.results import FINDINGS, VIEWS
 
 if TYPE_CHECKING:
     import numpy as np
 
     from isthmus.methods.anchored import AnchoredMethod
-
-VIEWS, DENSE_VIEWS, IMAGE_VIEWS, FINDINGS = "views.npz", "dense_views.npz", "image_views.npz", "findings.npz"
 
 
 def model_of(

@@ -8,15 +8,15 @@ from pathlib import Path
 
 from isthmus.data.problems import Problem
 from isthmus.data.recipes import Recipe
-from isthmus.engine.hardware import Hardware
+from isthmus.engine.hardware import Hardware, on_first_process
 from isthmus.errors import OptionError
 from isthmus.experiments.folders import open_folder
-from isthmus.experiments.job import Job
+from isthmus.experiments.job import RESULT, Job
 from isthmus.experiments.results import conditions, write_results
 from isthmus.experiments.run import check_startable, resolve, setting_for
 from isthmus.methods.registry import default_methods
 from isthmus.names import slug
-from isthmus.report.results import Results, RunRecord, read_results
+from isthmus.report.results import REPORT, RESULTS, Results, RunRecord, read_results
 from isthmus.selection.scores import score_for
 
 
@@ -38,7 +38,7 @@ class Comparison:
     @property
     def report(self) -> Path:
         """The HTML report."""
-        return self.folder / "report.html"
+        return self.folder / REPORT
 
 
 def compare(
@@ -59,7 +59,9 @@ def compare(
 ) -> Comparison:
     """Train every method with every seed, measure them side by side, write `results.json` and `report.html`.
 
-    Results are written after every run, so that nothing is lost if a later one fails.
+    Results are written after every run, so that nothing is lost if a later one fails. With `resume`, a comparison may
+    also grow by other methods or seeds: only these are trained, and what was finished before stays in the results,
+    whether it is asked for again or not.
 
     Args:
         methods: registered names, with options after a colon (`dann:hidden=512`); none for the setting's usual ones.
@@ -73,7 +75,7 @@ def compare(
         select_by: label-free score that picks the `selected` epoch; the setting's usual one by default.
         data_root: where benchmark data lies; `ISTHMUS_DATA` by default.
         hardware: devices, processes and precision.
-        resume: continue a killed comparison exactly.
+        resume: continue a killed comparison exactly, or add to a finished one.
         overwrite: replace what is in `out`.
 
     Raises:
@@ -89,24 +91,22 @@ def compare(
     problem = resolve(methods, problem, data_root, recipe, backbone, backbones)
     select_by = score_for(problem.setting, select_by, classes=problem.image_task is None)
     folder = Path(out) if out else Path("isthmus-out", slug(problem.name))
-    config = {
-        "methods": list(methods),
-        "seeds": seeds,
-        "first_seed": first_seed,
-        **conditions(problem, select_by, hardware),
-    }
     fabric = hardware.fabric()
     check_startable(methods, problem, fabric.world_size)
-    if fabric.is_global_zero:
-        open_folder(folder, config, resume=resume, overwrite=overwrite)
-    fabric.barrier()
-    runs: list[RunRecord] = []
+    common = conditions(problem, select_by, hardware)
+    on_first_process(fabric, lambda: open_folder(folder, common, resume=resume, overwrite=overwrite))
+    runs = _finished(folder)
     for seed in range(first_seed, first_seed + seeds):
         for method in methods:
-            job = Job(method, problem, seed, select_by, folder, f"runs/{slug(method)}-seed{seed}")
-            runs.append(job.run(fabric, hardware, resume=resume))
-            if fabric.is_global_zero:
-                write_results(folder, problem, runs)
-    if fabric.is_global_zero:
-        write_report(folder)
+            job = Job(method, problem, seed, common, folder, f"runs/{slug(method)}-seed{seed}")
+            runs[job.place] = job.run(fabric, hardware, resume=resume)
+            on_first_process(fabric, lambda: write_results(folder, problem, list(runs.values())))
+    on_first_process(fabric, lambda: write_report(folder))
     return Comparison(folder)
+
+
+def _finished(folder: Path) -> dict[str, RunRecord]:
+    """The runs in an output folder's results by place, but for those that were deleted since."""
+    if not (folder / RESULTS).is_file():
+        return {}
+    return {run["folder"]: run for run in read_results(folder)["runs"] if (folder / run["folder"] / RESULT).is_file()}

@@ -83,8 +83,8 @@ def _check_same(folder: Path, config: dict[str, Any]) -> None:
     if differences:
         more = f" and {len(differences) - SHOWN} more" if len(differences) > SHOWN else ""
         raise RunFolderError(
-            f"The run in {folder} was started with other settings: {'; '.join(differences[:SHOWN])}{more}. "
-            f"Resume it with the same settings, or start anew with `--overwrite` or another `--out`."
+            f"The run in {folder} was started with other settings or data: {'; '.join(differences[:SHOWN])}{more}. "
+            f"Resume it with the same ones, or start anew with `--overwrite` or another `--out`."
         )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,14 +13,14 @@ from torch import nn
 
 from isthmus.data.problems import Problem
 from isthmus.engine.checkpoints import load_checkpoint, save_checkpoint
-from isthmus.engine.hardware import Hardware
+from isthmus.engine.hardware import Hardware, on_first_process
 from isthmus.engine.trainer import Trainer
 from isthmus.evaluation.examination import examine
 from isthmus.experiments.artifacts import Shown, model_of
 from isthmus.experiments.folders import open_folder, read_json, write_json
 from isthmus.experiments.networks import backbone_for
 from isthmus.experiments.record import Record
-from isthmus.experiments.results import conditions, run_result
+from isthmus.experiments.results import run_result
 from isthmus.methods import Method, build_method
 from isthmus.names import slug
 from isthmus.report.results import RunRecord
@@ -39,7 +39,7 @@ class Job:
         method: a registered name with its options.
         problem: with its recipe and its backbone.
         seed: of initialisation, shuffles, augmentation and dropout.
-        select_by: label-free score that picks the `selected` epoch.
+        conditions: what else must be the same for the run to be continued, as plain data.
         root: output folder, that of `results.json`.
         place: the run's folder inside it.
     """
@@ -47,7 +47,7 @@ class Job:
     method: str
     problem: Problem
     seed: int
-    select_by: str
+    conditions: Mapping[str, Any]
     root: Path
     place: str = "."
 
@@ -56,24 +56,27 @@ class Job:
         """The run's folder."""
         return self.root / self.place
 
-    def config(self, hardware: Hardware) -> dict[str, Any]:
-        """What must be the same for a run to be continued, as plain data."""
-        return {"method": self.method, "seed": self.seed, **conditions(self.problem, self.select_by, hardware)}
+    @property
+    def select_by(self) -> str:
+        """The label-free score that picks the `selected` epoch."""
+        return str(self.conditions["select_by"])
+
+    @property
+    def config(self) -> dict[str, Any]:
+        """All that must be the same for the run to be continued."""
+        return {"method": self.method, "seed": self.seed, **self.conditions}
 
     def run(self, fabric: Fabric, hardware: Hardware, *, resume: bool = False, overwrite: bool = False) -> RunRecord:
         """Train, examine after epochs, and write the run's folder; with `resume`, a finished run is only read."""
-        config = self.config(hardware)
-        if fabric.is_global_zero:
-            open_folder(self.folder, config, resume=resume, overwrite=overwrite)
-        fabric.barrier()
+        on_first_process(fabric, lambda: open_folder(self.folder, self.config, resume=resume, overwrite=overwrite))
         if resume and (self.folder / RESULT).is_file():
             return cast("RunRecord", read_json(self.folder / RESULT))
         with _deterministic():
-            result = self._train(fabric, hardware, config, resume=resume)
-        fabric.barrier()
-        return result
+            return self._train(fabric, hardware, resume=resume)
 
-    def _train(self, fabric: Fabric, hardware: Hardware, config: dict[str, Any], *, resume: bool) -> RunRecord:
+    def _train(self, fabric: Fabric, hardware: Hardware, *, resume: bool) -> RunRecord:
+        if fabric.device.type == "cuda":
+            torch.cuda.reset_peak_memory_stats(fabric.device)
         method = self._method()
         trainer = Trainer(
             method,
@@ -88,7 +91,7 @@ class Job:
             state = load_checkpoint(self.folder / CHECKPOINT)
             trainer.load_state_dict(state["trainer"])
             record = Record(**state["record"])
-        tensorboard = hardware.tensorboard_logger(self.folder) if fabric.is_global_zero else None
+        tensorboard = on_first_process(fabric, lambda: hardware.tensorboard_logger(self.folder))
         recipe = self.problem.recipe
         interval = max(1, round(recipe.epochs / recipe.evaluations))
 
@@ -99,24 +102,28 @@ class Job:
                 record.select(epoch, nn.ModuleList(method.predictors()).state_dict())
             if tensorboard is not None:
                 tensorboard.log_metrics(record.flat_row(-1), step=epoch)
-            state = {"trainer": trainer.state_dict(), "record": vars(record)}
-            if fabric.is_global_zero:
-                record.write(self.folder)
-                save_checkpoint(self.folder / CHECKPOINT, state)
+            state = trainer.state_dict()
+            on_first_process(fabric, lambda: self._write_epoch(record, state))
 
         trainer.run(after_epoch)
         result = run_result(self.method, self.seed, self.problem, trainer, record, self.select_by, self.place)
-        if fabric.is_global_zero:
-            shown.write(self.folder, method)
-            self._write_models(method, record, config)
-            write_json(self.folder / RESULT, result)
+        on_first_process(fabric, lambda: self._write_end(shown, method, record, result))
         return result
 
     def _method(self) -> Method[Any]:
         torch.manual_seed(self.seed)
         return build_method(self.method, backbone_for(self.problem), *self.problem.outputs)
 
-    def _write_models(self, method: Method[Any], record: Record, config: dict[str, Any]) -> None:
+    def _write_epoch(self, record: Record, state: dict[str, Any]) -> None:
+        record.write(self.folder)
+        save_checkpoint(self.folder / CHECKPOINT, {"trainer": state, "record": vars(record)})
+
+    def _write_end(self, shown: Shown, method: Method[Any], record: Record, result: RunRecord) -> None:
+        shown.write(self.folder, method)
+        self._write_models(method, record)
+        write_json(self.folder / RESULT, result)
+
+    def _write_models(self, method: Method[Any], record: Record) -> None:
         """One model a part, in a folder of its domain's name where there are several."""
         networks = method.predictors()
         several = len(networks) > 1
@@ -125,7 +132,7 @@ class Job:
             if part == SELECTED:
                 nn.ModuleList(networks).load_state_dict(record.selected_weights)
             for network, backbone, (domain, _) in zip(networks, names, self.problem.measured):
-                about = config | ({"domain": domain.name} if several else {})
+                about = self.config | ({"domain": domain.name} if several else {})
                 place = self.folder / part / slug(domain.name) if several else self.folder / part
                 model_of(network, backbone, domain, self.problem, about).save(place)
 

@@ -13,7 +13,7 @@ from torch import Tensor
 from isthmus.engine.checkpoints import write_atomically
 from isthmus.evaluation.examination import Examination
 from isthmus.experiments.folders import write_json
-from isthmus.report.results import EpochRow, Scores
+from isthmus.report.results import HISTORY, EpochRow, Scores
 
 
 @dataclass
@@ -76,7 +76,7 @@ class Record:
 
     def write(self, folder: Path) -> None:
         """Write `history.json`, and the same as `metrics.csv`."""
-        write_json(folder / "history.json", self.rows)
+        write_json(folder / HISTORY, self.rows)
         flat = [self.flat_row(position) for position in range(len(self.rows))]
         text = io.StringIO()
         writer = csv.DictWriter(text, list(dict.fromkeys(name for row in flat for name in row)))

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import platform
-import resource
-import sys
 from collections.abc import Sequence
 from dataclasses import asdict
 from importlib.metadata import version
@@ -13,6 +11,7 @@ from typing import Any
 
 import torch
 
+from isthmus.data.digests import data_digests
 from isthmus.data.inputs import ImageInput, describe
 from isthmus.data.problems import Domain, Exam, Problem
 from isthmus.data.tasks import Setting
@@ -22,6 +21,7 @@ from isthmus.evaluation.images import directions as image_directions
 from isthmus.experiments.folders import write_json
 from isthmus.experiments.record import Record
 from isthmus.report.results import (
+    RESULTS,
     SCHEMA,
     Diagnostic,
     ExamRecord,
@@ -33,8 +33,6 @@ from isthmus.report.results import (
     summarise,
 )
 from isthmus.version import __version__
-
-RESULTS = "results.json"
 
 
 def write_results(folder: Path, problem: Problem, runs: list[RunRecord]) -> Results:
@@ -88,6 +86,7 @@ def conditions(problem: Problem, select_by: str, hardware: Hardware) -> dict[str
     return {
         "problem": problem_description(problem),
         "input": input_description(problem),
+        "data": data_digests(problem),
         "select_by": select_by,
         "precision": hardware.precision,
     }
@@ -113,7 +112,7 @@ def run_result(
         "steps": trainer.steps,
         "seconds": round(trainer.seconds, 3),
         "images_per_second": round(images / trainer.seconds, 1),
-        "peak_memory_mb": round(peak_memory_mb(), 1),
+        "peak_memory_mb": peak_memory_mb(trainer.fabric.device),
         "parameters": sum(parameter.numel() for parameter in trainer.method.parameters()),
         "diagnostics": diagnostics(problem, record),
         "heads": heads,
@@ -181,9 +180,6 @@ def versions() -> dict[str, str]:
     return {"isthmus": __version__, "python": platform.python_version()} | {name: version(name) for name in packages}
 
 
-def peak_memory_mb() -> float:
-    """Largest memory so far: of the GPU if there is one, else of this process."""
-    if torch.cuda.is_available():
-        return torch.cuda.max_memory_allocated() / 2**20
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak / 2**20 if sys.platform == "darwin" else peak / 2**10
+def peak_memory_mb(device: torch.device) -> float | None:
+    """Largest memory of a GPU since its statistics were reset; None of other devices, which keep none of a run."""
+    return round(torch.cuda.max_memory_allocated(device) / 2**20, 1) if device.type == "cuda" else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,13 +16,17 @@ from isthmus.data.problems import Problem
 from isthmus.data.recipes import Recipe
 from isthmus.data.samples import Samples
 from isthmus.data.tasks import Setting
-from isthmus.engine.hardware import Hardware
+from isthmus.engine.hardware import Hardware, on_first_process
 from isthmus.engine.parts import spreads
-from isthmus.errors import OptionError, SettingError
-from isthmus.evaluation.models import Model, load_model
+from isthmus.errors import OptionError, RunFolderError, SettingError
+from isthmus.evaluation.dense_models import DenseModel, load_dense_model
+from isthmus.evaluation.image_models import ImageModel, load_image_model
+from isthmus.evaluation.models import DESCRIPTION, Model, load_model, read_model
+from isthmus.experiments.evaluation import open_model
 from isthmus.experiments.job import LAST, Job
 from isthmus.experiments.networks import backbone_for
-from isthmus.experiments.results import write_results
+from isthmus.experiments.results import conditions, write_results
+from isthmus.files import replacing
 from isthmus.methods.base import Plan
 from isthmus.methods.registry import build_method, method_entry
 from isthmus.names import listed, slug
@@ -42,23 +47,63 @@ class Run:
     result: RunRecord
 
     @property
+    def models(self) -> dict[str, Model | DenseModel | ImageModel]:
+        """The models of the last epoch by the domain that each is for: all of a joint problem, else the target.
+
+        Raises:
+            ModelFileError: a file is missing or damaged.
+        """
+        folder = self.folder / LAST
+        several = sorted(place.parent for place in folder.glob(f"*/{DESCRIPTION}"))
+        found = [_load(place) for place in several or [folder]]
+        names = [model.trained_on.get("domain", model.trained_on["problem"]["domains"][-1]["name"]) for model in found]
+        return dict(zip(names, found))
+
+    @property
     def model(self) -> Model:
-        """The model of the last epoch."""
-        return load_model(self.folder / LAST)
+        """The classifier of the last epoch.
+
+        Raises:
+            ModelFileError: there are several, or none but one of another kind: see `models`.
+        """
+        return open_model(self.folder)
 
     def predict(self, samples: Samples) -> Tensor:
-        """Class probabilities of stored samples, (samples, classes)."""
+        """Class probabilities of stored samples, (samples, classes), by the one classifier.
+
+        Raises:
+            ModelFileError: as for `model`.
+        """
         return self.model.predict(samples)
 
     def save(self, folder: str | Path) -> None:
-        """Write the last epoch's model: two files, all that prediction needs."""
-        self.model.save(folder)
+        """Write the last epoch's model: two files, all that prediction needs; of a joint problem, these of each domain.
+
+        Raises:
+            RunFolderError: no space or no permission, or the run's own files are missing.
+        """
+        try:
+            shutil.copytree(self.folder / LAST, folder, copy_function=_copy, dirs_exist_ok=True)
+        except OSError as error:
+            raise RunFolderError(f"Could not write the model into {folder}: {error}. Choose another folder.") from error
 
     def report(self) -> Path:
         """Write `report.html` into the run's folder."""
         from isthmus.report.html import write_report
 
         return write_report(self.folder)
+
+
+def _load(folder: Path) -> Model | DenseModel | ImageModel:
+    description, _ = read_model(folder)
+    if "tasks" in description:
+        return load_dense_model(folder)
+    return load_image_model(folder) if "image_task" in description else load_model(folder)
+
+
+def _copy(file: str, place: str) -> None:
+    with replacing(Path(place)) as part:
+        shutil.copyfile(file, part)
 
 
 def fit(
@@ -98,13 +143,12 @@ def fit(
     problem = resolve([method], problem, data_root, recipe, backbone, backbones)
     select_by = score_for(problem.setting, select_by, classes=problem.image_task is None)
     folder = Path(out) if out else Path("isthmus-out", "fit", slug(problem.name), f"{slug(method)}-seed{seed}")
-    job = Job(method, problem, seed, select_by, folder)
     fabric = hardware.fabric()
     check_startable([method], problem, fabric.world_size)
+    job = Job(method, problem, seed, conditions(problem, select_by, hardware), folder)
     run = Run(folder, job.run(fabric, hardware, resume=resume, overwrite=overwrite))
-    if fabric.is_global_zero:
-        write_results(folder, problem, [run.result])
-        run.report()
+    on_first_process(fabric, lambda: write_results(folder, problem, [run.result]))
+    on_first_process(fabric, run.report)
     return run
 
 

@@ -3,27 +3,22 @@
 from __future__ import annotations
 
 import base64
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from isthmus.errors import RunFolderError
+from isthmus.files import replacing
 from isthmus.report.categories import cost_plot, nearest
 from isthmus.report.embeddings import SOURCE, TARGET, class_colour, embedding_plot
 from isthmus.report.figures import learning_curves, loss_curves, method_styles, score_plot
 from isthmus.report.images import image_grid, read_image_views
+from isthmus.report.metrics import heading, metric_names, metric_rows
 from isthmus.report.names import pieces
-from isthmus.report.pixelwise import (
-    feature_plot,
-    heading,
-    metric_names,
-    metric_rows,
-    prediction_grid,
-    read_dense_views,
-)
+from isthmus.report.pixelwise import feature_plot, prediction_grid, read_dense_views
 from isthmus.report.results import (
+    REPORT,
     ProblemRecord,
     Results,
     RunRecord,
@@ -102,13 +97,11 @@ def write_report(folder: Path) -> Path:
             space or no permission to write.
     """
     page = _render(folder, read_results(folder))
-    path = folder / "report.html"
-    temporary = folder / f".report-{os.getpid()}.html"
+    path = folder / REPORT
     try:
-        temporary.write_text(page, encoding="utf-8")
-        temporary.replace(path)
+        with replacing(path) as part:
+            part.write_text(page, encoding="utf-8")
     except OSError as error:
-        temporary.unlink(missing_ok=True)
         raise RunFolderError(f"Could not write {path}: {error}. All results in {folder} are intact.") from error
     return path
 

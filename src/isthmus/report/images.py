@@ -5,15 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from isthmus.names import MADE
 from isthmus.report.figures import INK, WIDTH, svg
 from isthmus.report.results import read_arrays
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-VIEWS = "image_views.npz"
-MADE = "made"
-"""The array of what a method made; all others are what was given, by title."""
+IMAGE_VIEWS = "image_views.npz"
 
 
 def read_image_views(folder: Path) -> dict[str, NDArray[Any]]:
@@ -22,7 +21,7 @@ def read_image_views(folder: Path) -> dict[str, NDArray[Any]]:
     Raises:
         RunFolderError: the file is unreadable.
     """
-    return read_arrays(folder / VIEWS)
+    return read_arrays(folder / IMAGE_VIEWS)
 
 
 def image_grid(views: dict[str, dict[str, NDArray[Any]]], domain: int) -> str:

@@ -1,4 +1,4 @@
-"""Pixel-wise tasks in the report: a table of all metrics, a grid of predictions, and features by depth."""
+"""Pixel-wise tasks in the report: a grid of predictions, and features by depth."""
 
 from __future__ import annotations
 
@@ -8,78 +8,16 @@ from typing import TYPE_CHECKING, Any
 from isthmus.report.embeddings import SOURCE, TARGET
 from isthmus.report.figures import COLOURS, INK, WIDTH, svg
 from isthmus.report.names import folded
-from isthmus.report.results import Results, RunRecord, Statistic, by_method, read_arrays, statistic
-from isthmus.report.tables import own_heads
-from isthmus.report.units import told
+from isthmus.report.results import read_arrays
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
-    from rich.table import Table
 
-VIEWS = "dense_views.npz"
-AVERAGE = "average"
-"""What the mean over domains goes by."""
-ERRORS = ("rmse", "mean", "median", "abs_rel", "dB")
-"""Metrics that are no shares."""
+DENSE_VIEWS = "dense_views.npz"
 PANEL = 2.1
 """Inches of a row of panels."""
 CHARACTER = 0.085
 """Inches of a character in the titles of panels, roughly."""
-
-
-def metric_names(results: Results) -> list[str]:
-    """All metrics of a problem of pixel-wise tasks, and those of a joint problem beside the headline's, in order."""
-    names = dict.fromkeys(name for run in results["runs"] for name in run["heads"])
-    if results["problem"]["setting"] == "joint":
-        return [name for name in names if name not in {AVERAGE, *own_heads(results)}]
-    return list(names) if results["problem"]["setting"] == "assisted" else []
-
-
-def metric_rows(results: Results) -> list[tuple[str, list[str]]]:
-    """Each method with its metrics after the last epoch, over seeds: shares in percent, errors in their unit.
-
-    A method that does not learn a task has no metrics of it.
-    """
-    names = metric_names(results)
-    return [
-        (method, [told(_last(runs, name), times_of(name)) for name in names])
-        for method, runs in by_method(results["runs"]).items()
-    ]
-
-
-def _last(runs: list[RunRecord], metric: str) -> Statistic:
-    return statistic(run["heads"][metric]["last"] for run in runs if metric in run["heads"])
-
-
-def times_of(metric: str) -> float:
-    """What a metric's values are multiplied by in a table."""
-    return 1.0 if metric.split()[-1] in ERRORS else 100.0
-
-
-def heading(metric: str) -> str:
-    """A metric's name with its unit.
-
-    >>> heading("normals <30°"), heading("normals rmse")
-    ('normals <30° %', 'normals rmse')
-    """
-    return metric if times_of(metric) == 1 else f"{metric} %"
-
-
-def metric_table(results: Results) -> Table:
-    """The first main task's metrics, for the terminal; for results with an exam."""
-    from rich import box
-    from rich.table import Table
-
-    names = metric_names(results)
-    task = names[0].split()[0]
-    shown = [place for place, name in enumerate(names) if name.split()[0] == task]
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, title=f"{task}, last epoch")
-    table.add_column("method", overflow="fold")
-    for place in shown:
-        table.add_column(heading(names[place].removeprefix(f"{task} ")), justify="right")
-    for method, values in metric_rows(results):
-        table.add_row(method, *(values[place] for place in shown))
-    return table
 
 
 def read_dense_views(folder: Path) -> dict[str, NDArray[Any]]:
@@ -88,7 +26,7 @@ def read_dense_views(folder: Path) -> dict[str, NDArray[Any]]:
     Raises:
         RunFolderError: the file is unreadable.
     """
-    return read_arrays(folder / VIEWS)
+    return read_arrays(folder / DENSE_VIEWS)
 
 
 def prediction_grid(views: dict[str, dict[str, NDArray[Any]]], task: str) -> str:

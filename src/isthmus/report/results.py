@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 SCHEMA = 1
+RESULTS, REPORT = "results.json", "report.html"
+"""Of an output folder."""
+HISTORY, VIEWS, FINDINGS = "history.json", "views.npz", "findings.npz"
+"""Of a run's folder, beside what some kinds of problems keep for pictures of their own."""
 
 
 class Scores(TypedDict):
@@ -187,7 +191,7 @@ def read_results(folder: Path) -> Results:
     Raises:
         RunFolderError: `results.json` is missing, unreadable, of another schema or without a run.
     """
-    path = folder / "results.json"
+    path = folder / RESULTS
     if not path.is_file():
         raise RunFolderError(
             f"Expected an output folder with `results.json`, but `{path}` does not exist. "
@@ -213,7 +217,7 @@ def read_history(folder: Path) -> list[EpochRow]:
     Raises:
         RunFolderError: `history.json` is missing or unreadable.
     """
-    path = folder / "history.json"
+    path = folder / HISTORY
     if not path.is_file():
         raise RunFolderError(
             f"Expected a run's folder with `history.json`, but `{path}` does not exist. "
@@ -228,7 +232,7 @@ def read_views(folder: Path) -> Views | None:
     Raises:
         RunFolderError: `views.npz` is unreadable or lacks an array.
     """
-    arrays = read_arrays(folder / "views.npz", tuple(Views.__dataclass_fields__))
+    arrays = read_arrays(folder / VIEWS, tuple(Views.__dataclass_fields__))
     return Views(**{name: arrays[name] for name in Views.__dataclass_fields__}) if arrays else None
 
 
@@ -238,7 +242,7 @@ def read_findings(folder: Path) -> dict[str, NDArray[Any]]:
     Raises:
         RunFolderError: `findings.npz` is unreadable.
     """
-    return read_arrays(folder / "findings.npz")
+    return read_arrays(folder / FINDINGS)
 
 
 def read_arrays(path: Path, needed: Sequence[str] = ()) -> dict[str, NDArray[Any]]:

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from http.client import HTTPException
 from pathlib import Path
 from urllib.request import urlopen
-from uuid import uuid4
 
 from isthmus.errors import DataError
+from isthmus.files import replacing
 from isthmus.progress import console, progress_bar
 
 TIMEOUT = 30
@@ -50,22 +50,19 @@ def fetch(file: RemoteFile, folder: Path) -> Path:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise DataError(f"Expected to write to `{folder}`, but got: {error}. Give another `--data-root`.") from error
-    partial = folder / f".{file.name}.{uuid4().hex}"
     try:
-        digest = _copy(file, partial)
-        if digest != file.md5:
-            raise DataError(
-                f"Expected `{file.url}` with the MD5 checksum {file.md5}, but got {digest}. Try again later, or put "
-                f"the right file at `{path}` yourself."
-            )
-        partial.replace(path)
+        with replacing(path) as part:
+            digest = _copy(file, part)
+            if digest != file.md5:
+                raise DataError(
+                    f"Expected `{file.url}` with the MD5 checksum {file.md5}, but got {digest}. Try again later, or "
+                    f"put the right file at `{path}` yourself."
+                )
     except (OSError, HTTPException) as error:
         raise DataError(
             f"Could not download `{file.url}` to `{path}` ({getattr(error, 'reason', None) or error}). Connect to the "
             f"internet, or download it elsewhere and put it at `{path}`, or give another `--data-root`."
         ) from error
-    finally:
-        partial.unlink(missing_ok=True)
     return path
 
 
