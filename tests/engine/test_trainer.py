@@ -235,6 +235,12 @@ def test_divergence_is_reported_with_what_to_do(method_name: str) -> None:
         run(trainer(method_name, problem))
 
 
+def test_a_last_step_that_diverges_is_reported_too() -> None:
+    problem = vectors_problem(Recipe(epochs=1, steps_per_epoch=1, batch_size=8, lr=1e38, schedule="constant"))
+    with pytest.raises(DivergenceError, match="weights became NaN or infinite"):
+        run(trainer("source_only", problem))
+
+
 def test_batches_that_processes_cannot_share_are_refused() -> None:
     with pytest.raises(OptionError, match=r"2 processes can share evenly, but got 9. Use `--batch-size 8`"):
         steps_per_epoch(vectors_problem(Recipe(batch_size=9)), processes=2)

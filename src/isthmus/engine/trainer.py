@@ -74,7 +74,7 @@ class Trainer:
         """Train from the current epoch to the last.
 
         Raises:
-            DivergenceError: an epoch's mean loss is not finite.
+            DivergenceError: an epoch's mean loss is not finite, or a weight after it.
         """
         stream = batches(
             self.problem,
@@ -168,6 +168,8 @@ class Trainer:
 
     def _check_finite(self, losses: dict[str, float]) -> None:
         broken = [name for name, value in losses.items() if not math.isfinite(value)]
+        if not broken and not torch.stack(torch._foreach_norm(list(self.method.parameters()))).isfinite().all():
+            broken = ["weights"]  # which the epoch's last step can do: no loss has seen them yet
         if broken:
             raise DivergenceError(
                 f"Training diverged in epoch {self.epoch}: {', '.join(broken)} became NaN or infinite. "

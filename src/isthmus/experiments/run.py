@@ -171,7 +171,8 @@ def resolve(
         raise OptionError(f"Expected `backbone` or `backbones`, but got both ({backbone}, and {listed(backbones)}).")
     check_setting(methods, setting_for(problem))
     if isinstance(problem, str):
-        problem = load_problem(problem, Path(data_root) if data_root else None)
+        first = backbone or next(iter(backbones), None)
+        problem = load_problem(problem, Path(data_root) if data_root else None, backbone=first)
     own = () if backbone else problem.backbones
     return replace(
         problem,
