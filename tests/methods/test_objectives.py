@@ -23,7 +23,7 @@ from isthmus.methods import Method, build_method, method_entries
 from isthmus.methods.registry import term_entries
 from isthmus.names import joined_names
 from isthmus.nn.backbones import build_backbone
-from isthmus.nn.tied_decoder import tracing
+from isthmus.nn.tracing import tracing
 
 PROGRESS = 0.3
 Expected = dict[tuple[str, ...], Tensor]
@@ -38,16 +38,17 @@ class Networks:
     batch: Any
 
     def __getattr__(self, name: str) -> Any:
-        return getattr(self.method, name)
+        groups = self.method.groups()
+        return groups[name] if name in groups else getattr(self.method, name)
 
     @cached_property
     def f_s(self) -> Tensor:
-        features: Tensor = self.method.backbone(self.batch.source.images)
+        features: Tensor = self.backbone(self.batch.source.images)
         return features
 
     @cached_property
     def f_t(self) -> Tensor:
-        features: Tensor = self.method.backbone(self.batch.target.images)
+        features: Tensor = self.backbone(self.batch.target.images)
         return features
 
     @property
@@ -238,8 +239,8 @@ def divergence(features: Tensor, prior: Tensor) -> Tensor:
 
 def decoded(n: Networks, *features: Tensor, images: Tensor) -> list[Tensor]:
     """What the decoder makes of features, unpooled as `images` were pooled."""
-    with tracing(n.method.backbone) as passes:
-        trace = passes.of(n.method.backbone(images))
+    with tracing(n.backbone) as passes:
+        trace = passes.of(n.backbone(images))
     return [n.dfa.decoder(part, trace) for part in features]
 
 
