@@ -7,12 +7,14 @@ import inspect
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 from isthmus.errors import OptionError
 
 T = TypeVar("T")
 
+Accelerator = Literal["auto", "cpu", "cuda", "mps"]
+"""Where a trained network runs."""
 AVERAGE = "average"
 """What the mean of the domains' scores is called, beside the domains."""
 MADE = "made"

@@ -40,7 +40,10 @@ def progress_bar() -> Iterator[Progress]:
 
 
 def track(items: Iterable[T], description: str, total: int) -> Iterator[T]:
-    """`items`, with a bar that follows them."""
+    """`items`, with a bar that follows them; without a description there is none."""
+    if not description:
+        yield from items
+        return
     with progress_bar() as progress:
         bar = progress.add_task(description, total=total, status="")
         for item in items:

@@ -210,16 +210,21 @@ def test_an_interrupt_is_no_failure(isthmus_command: Command, folders: Path, mon
     assert "`--resume`" in err
 
 
-@pytest.mark.parametrize("arguments", [("compare", "--source", "nowhere", "--target", "nowhere"), ("fit", "dannn")])
-def test_a_real_process_says_the_same(tmp_path: Path, arguments: tuple[str, ...]) -> None:
-    done = subprocess.run(
+def real_process(folder: Path, *arguments: str, seconds: float) -> subprocess.CompletedProcess[str]:
+    """The command run in a folder, in a process of its own."""
+    return subprocess.run(
         [sys.executable, "-m", "isthmus", *arguments],
-        cwd=tmp_path,
+        cwd=folder,
         env={**os.environ, "OMP_NUM_THREADS": "1"},
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=seconds,
     )
+
+
+@pytest.mark.parametrize("arguments", [("compare", "--source", "nowhere", "--target", "nowhere"), ("fit", "dannn")])
+def test_a_real_process_says_the_same(tmp_path: Path, arguments: tuple[str, ...]) -> None:
+    done = real_process(tmp_path, *arguments, seconds=120)
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.count("\n") == 1
     assert "Traceback" not in done.stderr
@@ -230,14 +235,7 @@ def test_what_the_first_of_several_processes_refuses_is_said_once(tmp_path: Path
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "thesis.tex").write_text("precious")
     several = ("--devices", "2", "--strategy", "ddp", "--accelerator", "cpu")
-    done = subprocess.run(
-        [sys.executable, "-m", "isthmus", "fit", "source_only", "digits-photo", "--out", "out", *several],
-        cwd=tmp_path,
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
-        capture_output=True,
-        text=True,
-        timeout=300,
-    )
+    done = real_process(tmp_path, "fit", "source_only", "digits-photo", "--out", "out", *several, seconds=300)
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.count("not an output folder of isthmus") == 1
     assert "Traceback" not in done.stderr

@@ -23,8 +23,7 @@ from isthmus.data.recipes import Recipe
 from isthmus.engine.hardware import Hardware
 from isthmus.errors import OptionError
 from isthmus.files import replacing
-
-Accelerator = Literal["auto", "cpu", "cuda", "mps"]
+from isthmus.names import Accelerator
 
 
 def compare(

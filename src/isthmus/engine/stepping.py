@@ -81,14 +81,14 @@ class Stepper:
             self.scaler.unscale_(self.optimizers[name])
         if self.recipe.clip_norm is not None:
             clip_grad_norm_(parameters, self.recipe.clip_norm)
-        scale = self.scaler.get_scale()
+        # Asking for the scale waits for the device: only where something depends on whether the step overflows.
+        scale = 0.0 if update.then is None else self.scaler.get_scale()
         for name in groups:
             self.scaler.step(self.optimizers[name])
         self.scaler.update()
-        overflown = self.scaler.get_scale() < scale  # then no weight has moved
         for parameter in parameters:
             parameter.grad = None
-        if update.then is not None and not overflown:
+        if update.then is not None and self.scaler.get_scale() >= scale:  # else no weight has moved
             update.then(self._reach(groups))
 
     def state_dict(self) -> dict[str, Any]:

@@ -46,8 +46,7 @@ def dense_outputs(
     """
     network.eval()
     weight = next(network.parameters())
-    parts = in_order(samples, size=BATCH)
-    for indices, stored in track(parts, title, math.ceil(len(samples) / BATCH)) if title else parts:
+    for indices, stored in track(in_order(samples, size=BATCH), title, math.ceil(len(samples) / BATCH)):
         images = input.evaluate(stored).to(weight.device, weight.dtype)
         with precision():
             dense = network(images)

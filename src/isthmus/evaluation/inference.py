@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
-from typing import Literal, Protocol, get_args
+from typing import Protocol, get_args
 
 import torch
 from torch import Tensor, nn
@@ -15,16 +15,13 @@ from isthmus.checks import one_of
 from isthmus.data.inputs import Input
 from isthmus.data.samples import Samples, in_order
 from isthmus.errors import OptionError
-from isthmus.names import listed
+from isthmus.names import Accelerator, listed
 from isthmus.progress import track
 
 BATCH = 256
 
 Precision = Callable[[], AbstractContextManager[object]]
 """Opens the autocast context that a network runs under."""
-
-
-Accelerator = Literal["auto", "cpu", "cuda", "mps"]
 
 
 def device_of(accelerator: Accelerator) -> torch.device:
@@ -97,9 +94,8 @@ def infer(
     classifiers = network.classifiers()
     features: list[Tensor] = []
     logits: dict[str, list[Tensor]] = {name: [] for name in classifiers}
-    parts = in_order(samples, indices, size=BATCH)
     count = len(samples) if indices is None else len(indices)
-    for _, stored in track(parts, title, math.ceil(count / BATCH)) if title else parts:
+    for _, stored in track(in_order(samples, indices, size=BATCH), title, math.ceil(count / BATCH)):
         with precision():
             views = [network.features(view.to(weight.device, weight.dtype)) for view in input.views(stored)]
             features.append(torch.stack([view.float() for view in views]).mean(dim=0).cpu())

@@ -115,6 +115,26 @@ def write_model(folder: Path, description: dict[str, Any], network: nn.Module) -
         raise RunFolderError(f"Could not write the model into {folder}: {error}. Choose another folder.") from error
 
 
+def read_description(folder: Path) -> dict[str, Any]:
+    """The description that `write_model` wrote beside weights.
+
+    Raises:
+        ModelFileError: a file is missing, or the description is damaged or of another version.
+    """
+    for name in (DESCRIPTION, WEIGHTS):
+        if not (folder / name).is_file():
+            raise ModelFileError(
+                f"Expected a model folder with {DESCRIPTION} and {WEIGHTS}, but {folder / name} is missing."
+            )
+    try:
+        description = json.loads((folder / DESCRIPTION).read_text())
+    except (ValueError, OSError) as error:
+        raise _damaged(folder, error) from error
+    if not isinstance(description, dict) or description.get("schema") != SCHEMA:
+        raise ModelFileError(f"{folder / DESCRIPTION} is not a model description of schema {SCHEMA}.")
+    return description
+
+
 def read_model(folder: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
     """The description and the weights that `write_model` wrote.
 
@@ -124,19 +144,11 @@ def read_model(folder: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
     from safetensors import SafetensorError
     from safetensors.torch import load_file
 
-    for name in (DESCRIPTION, WEIGHTS):
-        if not (folder / name).is_file():
-            raise ModelFileError(
-                f"Expected a model folder with {DESCRIPTION} and {WEIGHTS}, but {folder / name} is missing."
-            )
+    description = read_description(folder)
     try:
-        description = json.loads((folder / DESCRIPTION).read_text())
-        weights = load_file(folder / WEIGHTS)
+        return description, load_file(folder / WEIGHTS)
     except (ValueError, OSError, SafetensorError) as error:
-        raise ModelFileError(f"The model in {folder} is damaged: {error}. {AGAIN}") from error
-    if not isinstance(description, dict) or description.get("schema") != SCHEMA:
-        raise ModelFileError(f"{folder / DESCRIPTION} is not a model description of schema {SCHEMA}.")
-    return description, weights
+        raise _damaged(folder, error) from error
 
 
 @contextmanager
@@ -161,6 +173,10 @@ def check_kinds(folder: Path, description: dict[str, Any], kinds: dict[str, type
     """
     if wrong := [name for name, kind in kinds.items() if not isinstance(description.get(name), kind)]:
         raise _incomplete(folder, wrong)
+
+
+def _damaged(folder: Path, error: Exception) -> ModelFileError:
+    return ModelFileError(f"The model in {folder} is damaged: {error}. {AGAIN}")
 
 
 def _incomplete(folder: Path, wrong: list[str]) -> ModelFileError:

@@ -16,10 +16,11 @@ from isthmus.data.readers.labelled import exam_from_folder, unlabelled_images
 from isthmus.data.tasks import Labels
 from isthmus.errors import DataError, ModelFileError, OptionError
 from isthmus.evaluation.dense_models import DenseModel
-from isthmus.evaluation.inference import Accelerator, device_of, infer
+from isthmus.evaluation.inference import device_of, infer
 from isthmus.evaluation.metrics import accuracy, class_accuracies
 from isthmus.evaluation.models import DESCRIPTION, Model, load_model
 from isthmus.experiments.job import LAST, SELECTED
+from isthmus.names import Accelerator
 
 
 def open_model(folder: Path) -> Model:

@@ -15,10 +15,11 @@ from isthmus.data.readers.labelled import unlabelled_images
 from isthmus.errors import DataError, OptionError, RunFolderError
 from isthmus.evaluation.dense import measure
 from isthmus.evaluation.dense_models import load_dense_model
-from isthmus.evaluation.inference import Accelerator, device_of
+from isthmus.evaluation.inference import device_of
 from isthmus.evaluation.models import DESCRIPTION
 from isthmus.experiments.evaluation import exam_of
 from isthmus.experiments.job import LAST
+from isthmus.names import Accelerator
 from isthmus.report.pixelwise import coloured
 
 

@@ -21,7 +21,7 @@ from isthmus.engine.parts import spreads
 from isthmus.errors import OptionError, RunFolderError, SettingError
 from isthmus.evaluation.dense_models import DenseModel, load_dense_model
 from isthmus.evaluation.image_models import ImageModel, load_image_model
-from isthmus.evaluation.models import DESCRIPTION, Model, load_model, read_model
+from isthmus.evaluation.models import DESCRIPTION, Model, load_model, read_description
 from isthmus.experiments.evaluation import open_model
 from isthmus.experiments.job import LAST, Job
 from isthmus.experiments.networks import backbone_for
@@ -95,7 +95,7 @@ class Run:
 
 
 def _load(folder: Path) -> Model | DenseModel | ImageModel:
-    description, _ = read_model(folder)
+    description = read_description(folder)
     if "tasks" in description:
         return load_dense_model(folder)
     return load_image_model(folder) if "image_task" in description else load_model(folder)

@@ -150,8 +150,8 @@ def _max_unpool(layer: nn.Module, features: Tensor, passed: Passed) -> Tensor:
 
 
 def _overlapping(pool: nn.MaxPool2d) -> bool:
-    kernel, stride = (torch.tensor(size).expand(2) for size in (pool.kernel_size, pool.stride))
-    return bool((kernel > stride).any())
+    kernel, stride = ((size, size) if isinstance(size, int) else size for size in (pool.kernel_size, pool.stride))
+    return any(window > step for window, step in zip(kernel, stride))
 
 
 def _average_unpool(layer: nn.Module, features: Tensor, passed: Passed) -> Tensor:
