@@ -3,6 +3,8 @@
 In points, or the metric's unit; below zero is less. Reads what `isthmus compare` wrote, or a file of `results/`:
 
     python benchmarks/paired.py benchmarks/results/shapes.json mtl_both headfreeze
+
+The one that others are compared with may stand in another file, of the same problem and seeds: `--reference-in FILE`.
 """
 
 from __future__ import annotations
@@ -20,22 +22,32 @@ def main() -> None:
     parser.add_argument("results", type=Path, help="a results.json")
     parser.add_argument("reference")
     parser.add_argument("methods", nargs="+")
+    parser.add_argument("--reference-in", type=Path, metavar="RESULTS")
     options = parser.parse_args()
 
     results: Results = json.loads(options.results.read_text(encoding="utf-8"))
-    scores = {
-        method: {run["seed"]: run["scores"]["last"] for run in runs}
-        for method, runs in by_method(results["runs"]).items()
-    }
-    for method in (options.reference, *options.methods):
-        if method not in scores:
-            parser.error(f"Expected one of {', '.join(scores)}, but got {method!r}.")
-    reference, times = scores[options.reference], factor(results)
+    other: Results = json.loads((options.reference_in or options.results).read_text(encoding="utf-8"))
+    if other["problem"]["name"] != results["problem"]["name"]:
+        parser.error(f"Expected results of {results['problem']['name']}, but got {other['problem']['name']}.")
+    scores, references = last_epochs(results), last_epochs(other)
+    for method, known in ((options.reference, references), *((method, scores) for method in options.methods)):
+        if method not in known:
+            parser.error(f"Expected one of {', '.join(known)}, but got {method!r}.")
+    reference, times = references[options.reference], factor(results)
     print(f"| {difference(results)} | less `{options.reference}` |")
     print("| --- | ---: |")
     for method in options.methods:
         found = statistic(score - reference[seed] for seed, score in scores[method].items())
         print(f"| {method} | {times * found['mean']:.2f} ± {times * found['stderr']:.2f} |")
+
+
+def last_epochs(results: Results) -> dict[str, dict[int, float]]:
+    """The last epoch's score by method and seed."""
+    found: dict[str, dict[int, float]] = {}
+    for method, runs in by_method(results["runs"]).items():
+        scores = {run["seed"]: run["scores"]["last"] for run in runs}
+        found[method] = {seed: score for seed, score in scores.items() if score is not None}
+    return found
 
 
 if __name__ == "__main__":
