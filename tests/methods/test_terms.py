@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -220,6 +223,36 @@ def test_terms_leave_the_statistics_to_the_target(name: str, policy: BatchNormPo
     batch = one_batch()
     brighter = replace(batch, source=replace(batch.source, images=batch.source.images * 3 + 1))
     assert all(torch.equal(a, b) for a, b in zip(after_a_step(batch), after_a_step(brighter)))
+
+
+PASSES = """
+import torch
+from isthmus.data.batches import Labelled, Unlabelled, UnsupervisedBatch
+from isthmus.methods import build_method
+from isthmus.nn.backbones import build_backbone
+
+source, target = torch.zeros(4, 1, 16, 16), torch.ones(4, 1, 16, 16)
+method = build_method("adabn+dfa:align=latents", build_backbone("digits:dropout=0", (1, 16, 16)), 3)
+seen = []
+method.method.backbone.register_forward_pre_hook(lambda _, images: seen.append(round(float(images[0].mean()))))
+for _ in method.steps(UnsupervisedBatch(Labelled(source, torch.tensor([0, 1, 2, 0])), Unlabelled(target)), 0.5):
+    pass
+print(seen[-2:])
+"""
+
+
+def test_every_process_passes_the_domains_in_the_same_order() -> None:
+    """Processes average the statistics of their passes one by one; strings hash differently in each of them."""
+
+    def run(code: str, seed: int) -> str:
+        environment = {**os.environ, "PYTHONHASHSEED": str(seed)}
+        return subprocess.run(
+            [sys.executable, "-c", code], env=environment, check=True, capture_output=True, text=True
+        ).stdout
+
+    orders = {run("print(*{'source', 'target'})", seed): seed for seed in range(12)}
+    assert len(orders) == 2
+    assert [run(PASSES, seed).strip() for seed in orders.values()] == ["[0, 1]"] * 2
 
 
 def test_updates_that_both_have_more_to_do_are_not_joined() -> None:

@@ -104,12 +104,12 @@ class Combined(Method[UnsupervisedBatch]):
         """Features of the domains that the parts need."""
         backbone = self.method.backbone
         images = {"source": batch.source.images, "target": batch.target.images}
-        needed = {domain for part in parts for domain in part.sees}
-        if needed == images.keys() and self.method.follows_source:
+        needed = [domain for domain in images if any(domain in part.sees for part in parts)]
+        if len(needed) == 2 and self.method.follows_source:
             source, target = backbone.both(images["source"], images["target"])
             return {"source": source, "target": target}
         features = {}
-        for domain in needed:
+        for domain in needed:  # in one order everywhere: processes average statistics pass by pass
             followed = domain == "target" or self.method.follows_source
             with nullcontext() if followed else running_statistics_kept(backbone):
                 features[domain] = backbone(images[domain])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Union, cast
 
 from torch import nn
@@ -62,9 +62,9 @@ class SideBySide(Method[JointBatch]):
         """What a group of a domain's learner is called here."""
         return f"{name}_{place}" if place else name
 
-    def group_names(self, place: int) -> tuple[str, ...]:
-        """The groups of a domain."""
-        return tuple(self.group_name(place, name) for name, _ in self.learner(place).named_children())
+    def names(self, place: int) -> Mapping[str, tuple[str, ...]]:
+        """What each group of a domain's learner is called here, or the groups that it is part of."""
+        return {name: (self.group_name(place, name),) for name, _ in self.learner(place).named_children()}
 
     def groups(self) -> dict[str, nn.Module]:
         return {
@@ -73,11 +73,10 @@ class SideBySide(Method[JointBatch]):
             for name, group in self.learner(place).named_children()
         }
 
-    def updates(self, batch: JointBatch) -> Iterator[Update]:
+    def steps(self, batch: JointBatch, progress: float) -> Iterator[Update]:
         """The updates of the batch's domain on its own task."""
-        learner = self.learner(batch.domain)
-        names = {name: (self.group_name(batch.domain, name),) for name, _ in learner.named_children()}
-        for update in learner.steps(batch.samples):
+        names = self.names(batch.domain)
+        for update in self.learner(batch.domain).steps(batch.samples):
             yield update.named(names)
 
     def matched_network(self, place: int) -> nn.Module:
@@ -95,12 +94,9 @@ class SideBySide(Method[JointBatch]):
         return self.learner(0).convolutional
 
     def learning_rates(self, lr: float, backbone_factor: float) -> dict[str, float]:
-        slow = dict.fromkeys(self.groups(), self.learner(0).pretrained)  # for those that domains have in common
-        for place in range(self.domains):
-            learner = self.learner(place)
-            for name, _ in learner.named_children():
-                slow[self.group_name(place, name)] = name in self.matched and learner.pretrained
-        return {name: backbone_factor * lr if slow[name] else lr for name in self.groups()}
+        pretrained = [place for place in range(self.domains) if self.learner(place).pretrained]
+        slow = {group for place in pretrained for name in self.matched for group in self.names(place)[name]}
+        return {name: backbone_factor * lr if name in slow else lr for name in self.groups()}
 
     def stage_rates(self, decay: float) -> dict[nn.Parameter, float]:
         return {

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Mapping
 
 from torch import nn
 
-from isthmus.data.batches import JointBatch
 from isthmus.data.tasks import DomainTask
 from isthmus.errors import OptionError
-from isthmus.methods.base import Update
 from isthmus.methods.side_by_side import DomainNetworks, SideBySide, one_architecture
 from isthmus.nn.batch_norm import batch_norms
 
@@ -41,7 +39,7 @@ class HardSharing(SideBySide):
         super().__init__(one_architecture(network) if shared else network, tasks)
         if not 0 <= shared <= 1:
             raise OptionError(f"Expected `shared` from 0 to 1, but got {shared}.")
-        parts = {self.common(name): self._tie(name, shared) for name in self.matched}
+        parts = {f"common_{name}": self._tie(name, shared) for name in self.matched}
         if shared == 1:
             self._tie_classifiers()
         owner = {parameter: name for name, common in parts.items() for parameter in common}
@@ -59,13 +57,8 @@ class HardSharing(SideBySide):
         """What is shared of a matched group is one group, with one optimiser; the others hold what is left."""
         return self.parts
 
-    def common(self, name: str) -> str:
-        """What the group is called that all domains share of a matched group."""
-        return f"common_{name}"
-
-    def steps(self, batch: JointBatch, progress: float) -> Iterator[Update]:
-        for update in self.learner(batch.domain).steps(batch.samples):
-            yield update.named(self.owners[batch.domain])
+    def names(self, place: int) -> Mapping[str, tuple[str, ...]]:
+        return self.owners[place]
 
     def _tie_classifiers(self) -> None:
         """Let domains of the same classes have one and the same."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import chain
 from typing import Any, Literal, get_args
 
 import torch
@@ -118,7 +119,9 @@ class JointIRLS(SideBySide):
 
     @property
     def independent(self) -> tuple[tuple[str, ...], ...]:
-        return tuple(self.group_names(place) for place in range(self.domains)) if self.together else ()
+        return (
+            tuple(tuple(chain(*self.names(place).values())) for place in range(self.domains)) if self.together else ()
+        )
 
     @property
     def weights(self) -> Tensor:
@@ -147,7 +150,7 @@ class JointIRLS(SideBySide):
         learner = self.learner(batch.domain)
         names = (*self.matched, *learner.labelled)
         matched = {self.group_name(batch.domain, name): learner.get_submodule(name) for name in names}
-        for update in self.updates(batch):
+        for update in super().steps(batch, progress):
             pulled = [name for name in matched if name in update.groups]
             pull = self._pull(batch.domain).of(p for name in pulled for p in matched[name].parameters())
             if self.proximal:

@@ -56,7 +56,7 @@ class PretrainFinetune(SideBySide):
     def steps(self, batch: JointBatch, progress: float) -> Iterator[Update]:
         if not self.finetuning:
             self._part()
-        yield from self.updates(batch)
+        yield from super().steps(batch, progress)
 
     def predictors(self) -> tuple[Predictor, ...]:
         """What prediction needs, for each domain: of the common networks as long as there are no others."""
