@@ -1,4 +1,4 @@
-"""Names that carry options, `symnets`, `dann:hidden=512`, `resnet50:pretrained=false`, and names as paths."""
+"""Names that carry options (`symnets`, `dann:hidden=512`), names as paths, and words that several layers share."""
 
 from __future__ import annotations
 
@@ -15,6 +15,15 @@ T = TypeVar("T")
 
 Accelerator = Literal["auto", "cpu", "cuda", "mps"]
 """Where a trained network runs."""
+OnBadImage = Literal["fail", "skip"]
+"""What is done about an image that cannot be read: refuse all, or leave it out and name it."""
+BatchNormPolicy = Literal["separate", "joint", "frozen"]
+"""How batch statistics are taken in training.
+
+- `separate`: one forward pass a domain, each normalised by its own batch; running statistics follow both.
+- `joint`: one forward pass of both domains together, normalised by their common batch.
+- `frozen`: the running statistics the network came with, never updated (fine-tuning with small batches).
+"""
 AVERAGE = "average"
 """What the mean of the domains' scores is called, beside the domains."""
 MADE = "made"

@@ -33,6 +33,10 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> Path:
     broken = root / "damaged" / "chien" / "image 3.png"
     broken.write_bytes(broken.read_bytes()[:300])
     (root / "empty").mkdir()
+    for name, description in (("model", '{"schema": 1}'), ("pixels", '{"schema": 1, "tasks": []}')):
+        (root / name).mkdir()
+        (root / name / "model.json").write_text(description)
+        (root / name / "model.safetensors").touch()
     (root / "file").write_text("no folder")
     (root / "wrong.yaml").write_text("epochs: many\n")
     (root / "unknown.yaml").write_text("epoch: 3\n")
@@ -151,12 +155,15 @@ def test_mistakes_with_images_of_ones_own(refuse: Callable[..., str], arguments:
         (("fit", "symnet"), "did you mean `symnets`?"),
         (("methods", "symnet"), "did you mean `symnets`?"),
         (("evaluate", "@empty"), "Expected the folder of a run or of a model"),
-        (("evaluate", "@empty", "digits-photo", "--exam", "@target"), "but got both"),
+        (("evaluate", "@model", "digits-photo", "--exam", "@target"), "but got both"),
+        (("evaluate", "@pixels", "--exam", "@target"), "Name a problem to measure a model for pixel-wise tasks."),
+        (("evaluate", "@pixels", "shapes", "--on-bad-image", "skip"), "are for folders of classes"),
         (("predict", "@empty", "@flat"), "Expected the folder of a run or of a model"),
         (("report", "@empty"), "Give the folder that `isthmus compare` or `isthmus fit` wrote."),
         (("predict", "@empty"), "The following arguments are required: images"),
-        (("predict", "@empty", "@flat", "--out", "@empty"), "a folder is there"),
-        (("predict", "@empty", "@flat", "--out", "@nowhere/x.csv"), "its folder does not exist"),
+        (("predict", "@pixels", "@flat"), "give a folder for them with `--out DIR`"),
+        (("predict", "@model", "@flat", "--out", "@empty"), "a folder is there"),
+        (("predict", "@model", "@flat", "--out", "@nowhere/x.csv"), "its folder does not exist"),
     ],
 )
 def test_mistakes_with_commands(refuse: Callable[..., str], arguments: tuple[str, ...], message: str) -> None:

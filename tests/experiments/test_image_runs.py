@@ -14,7 +14,6 @@ import isthmus
 from isthmus.data.inputs import ImageInput
 from isthmus.errors import ModelFileError, OptionError
 from isthmus.evaluation.completion import completion_errors, holes
-from isthmus.experiments.evaluation import open_model
 from isthmus.experiments.job import backbone_for
 from isthmus.functional.holes import with_hole
 from isthmus.methods import build_method
@@ -84,7 +83,7 @@ def test_saved_networks_give_what_was_measured(comparison: isthmus.Comparison) -
     model = isthmus.load_images(folder)
     assert model.trained_on["domain"] == "upright"
     with pytest.raises(ModelFileError, match=r"gives images\. Read it with `isthmus.load_images`"):
-        open_model(folder)
+        isthmus.load(folder)
     if isinstance(model.task, isthmus.Generation):
         images = model.generate(5, seed=3)
         assert images.shape == (5, 1, 16, 16)

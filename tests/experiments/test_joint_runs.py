@@ -12,7 +12,7 @@ import isthmus
 from isthmus.errors import DataError, ModelFileError
 from isthmus.evaluation.metrics import accuracy
 from isthmus.experiments import evaluation
-from isthmus.experiments.evaluation import evaluate_model, open_model
+from isthmus.experiments.evaluation import evaluate_model, model_folder
 from isthmus.report.results import read_findings
 from isthmus.report.tables import markdown_table
 
@@ -75,9 +75,9 @@ def test_one_of_several_models_must_be_named(folder: Path) -> None:
     run = folder / "runs" / "isolated-seed0"
     for place in (run, run / "last"):
         with pytest.raises(ModelFileError, match=r"one for each of 3 domains\. Give one of them: .*last/inverted"):
-            open_model(place)
+            model_folder(place)
     with pytest.raises(ModelFileError, match="in folders of their own"):
-        open_model(folder)
+        model_folder(folder)
 
 
 def test_a_model_is_measured_on_its_own_domain(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

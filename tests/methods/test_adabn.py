@@ -15,8 +15,9 @@ from isthmus.data.recipes import Recipe
 from isthmus.engine.trainer import Trainer
 from isthmus.errors import OptionError
 from isthmus.methods import Method, build_method
+from isthmus.names import BatchNormPolicy
 from isthmus.nn.backbones import build_backbone
-from isthmus.nn.batch_norm import BatchNormPolicy, batch_norms
+from isthmus.nn.batch_norm import batch_norms
 
 PROBLEM = images_problem(Recipe(epochs=2, batch_size=8, lr=0.05))
 

@@ -26,8 +26,8 @@ from isthmus.methods.combined import Combined
 from isthmus.methods.registry import method_entry
 from isthmus.methods.terms.entropy import Entropy
 from isthmus.methods.unsupervised.source_only import SourceOnly
+from isthmus.names import BatchNormPolicy
 from isthmus.nn.backbones import build_backbone
-from isthmus.nn.batch_norm import BatchNormPolicy
 
 
 def build(name: str, backbone: str = "digits:dropout=0") -> Method[UnsupervisedBatch]:

@@ -9,8 +9,9 @@ import torch
 from torch import Tensor, nn
 
 from isthmus.errors import OptionError
+from isthmus.names import BatchNormPolicy
 from isthmus.nn.backbones import Backbone, WithNeck, build_backbone
-from isthmus.nn.batch_norm import BatchNormPolicy, batch_norms
+from isthmus.nn.batch_norm import batch_norms
 from isthmus.nn.classifiers import classifier
 
 RESNET, VIT = "resnet18:pretrained=false", "vit_tiny_patch16_224:pretrained=false"

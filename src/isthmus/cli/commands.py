@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Literal
+from typing import Any
 
 from isthmus.cli.flags import Folders, Training, chosen_problem
 from isthmus.cli.output import (
@@ -23,7 +23,7 @@ from isthmus.data.recipes import Recipe
 from isthmus.engine.hardware import Hardware
 from isthmus.errors import OptionError
 from isthmus.files import replacing
-from isthmus.names import Accelerator
+from isthmus.names import Accelerator, OnBadImage
 
 
 def compare(
@@ -90,7 +90,7 @@ def evaluate(
     problem: str | None = None,
     *,
     exam: Path | None = None,
-    on_bad_image: Literal["fail", "skip"] = "fail",
+    on_bad_image: OnBadImage = "fail",
     accelerator: Accelerator = "auto",
     data_root: Path | None = None,
     json: bool = False,
@@ -107,20 +107,22 @@ def evaluate(
         data_root: where benchmark data lies; by default `ISTHMUS_DATA`, else ~/.cache/isthmus.
         json: print the result as JSON.
     """
-    from isthmus.experiments.pixelwise import dense_model_folder
+    from isthmus.evaluation.models import kind_of
+    from isthmus.experiments.evaluation import evaluate_model, model_folder
+    from isthmus.experiments.pixelwise import evaluate_pixels
 
-    if place := dense_model_folder(run):
-        _evaluate_pixels(place, problem, exam, data_root, accelerator, json)
-        return
-    from isthmus.experiments.evaluation import evaluate_model
-
-    result = evaluate_model(
-        run, problem, exam=exam, data_root=data_root, on_bad_image=on_bad_image, accelerator=accelerator
-    )
-    if json:
-        print_json(result)
-        return
-    show_classes(result)
+    model = model_folder(run)
+    where: dict[str, Any] = {"data_root": data_root, "accelerator": accelerator}
+    if kind_of(model) == "pixels":
+        if exam is not None or on_bad_image != "fail":
+            raise OptionError(
+                "`--exam DIR` and `--on-bad-image` are for folders of classes. Name a problem to measure a model for "
+                "pixel-wise tasks."
+            )
+        result, show = evaluate_pixels(model, problem, **where), show_pixels
+    else:
+        result, show = evaluate_model(model, problem, exam=exam, on_bad_image=on_bad_image, **where), show_classes
+    print_json(result) if json else show(result)
 
 
 def predict(
@@ -128,7 +130,7 @@ def predict(
     images: list[Path],
     *,
     out: Path | None = None,
-    on_bad_image: Literal["fail", "skip"] = "fail",
+    on_bad_image: OnBadImage = "fail",
     accelerator: Accelerator = "auto",
     json: bool = False,
 ) -> None:
@@ -142,16 +144,17 @@ def predict(
         accelerator: where the network runs; by default on a GPU where there is one.
         json: print JSON instead of CSV.
     """
-    from isthmus.experiments.pixelwise import dense_model_folder, predict_pixels
+    from isthmus.evaluation.models import kind_of
+    from isthmus.experiments.evaluation import model_folder, predict_images
+    from isthmus.experiments.pixelwise import predict_pixels
 
-    if place := dense_model_folder(model):
+    model = model_folder(model)
+    if kind_of(model) == "pixels":
         if out is None:
             raise OptionError("A model for pixel-wise tasks writes files: give a folder for them with `--out DIR`.")
-        rows = predict_pixels(place, images, out, on_bad_image=on_bad_image, accelerator=accelerator)
+        rows = predict_pixels(model, images, out, on_bad_image=on_bad_image, accelerator=accelerator)
         write_rows(rows, sys.stdout, json)
         return
-    from isthmus.experiments.evaluation import predict_images
-
     if out is not None and not out.is_file() and (out.exists() or not out.parent.is_dir()):
         there = "a folder is there" if out.is_dir() else "what is there is no file"
         found = there if out.exists() else "its folder does not exist"
@@ -221,17 +224,3 @@ def problems(*, json: bool = False) -> None:
         summary = f"{entry.summary}; {', '.join(entry.choices)}" if entry.choices else entry.summary
         rows.append({"name": entry.pattern, "setting": entry.setting, "summary": summary, "source": entry.source})
     show_by_setting(rows)
-
-
-def _evaluate_pixels(
-    model: Path, problem: str | None, exam: Path | None, data_root: Path | None, accelerator: Accelerator, json: bool
-) -> None:
-    from isthmus.experiments.pixelwise import evaluate_pixels
-
-    if exam is not None:
-        raise OptionError("`--exam DIR` is for classes. Name a problem to measure a model for pixel-wise tasks.")
-    result = evaluate_pixels(model, problem, data_root=data_root, accelerator=accelerator)
-    if json:
-        print_json(result)
-        return
-    show_pixels(result)

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from isthmus.cli.parsing import Changes
 from isthmus.data.recipes import Recipe
 from isthmus.errors import OptionError, SettingError
+from isthmus.names import OnBadImage
 
 if TYPE_CHECKING:
     from isthmus.data.inputs import Input
@@ -39,7 +40,7 @@ class Folders:
     exam: Path | None = None
     domains: tuple[Path, ...] = ()
     image_size: int | None = None
-    on_bad_image: Literal["fail", "skip"] = "fail"
+    on_bad_image: OnBadImage = "fail"
 
     def given(self) -> bool:
         """Whether the problem is to be made of folders."""
@@ -104,11 +105,12 @@ class Training:
 
     Attributes:
         out: output folder; by default one below isthmus-out, named after the problem.
-        backbone: `digits`, `svhn`, `signs`, `mlp` or any timm model; the problem's own by default.
+        backbone: `digits`, `svhn`, `signs`, `mlp`, `alexnet` or any timm model, with labels of pixels of its features
+            (`pyramid`), for images to be made an `autoencoder`, `dcgan` or `began`; the problem's own by default.
         backbones: of a joint problem, instead of that, one for each domain, in order: layers of the same name and shape
             can be shared.
         select_by: label-free score that picks the `selected` epoch: `information_maximisation` (the
-            default) or `entropy`; in the assisted setting `main_on_source`.
+            default) or `entropy`; in the assisted setting `main_on_source`, for images to be made `on_training`.
         ten_crop: measure by the mean prediction of ten crops of an image, corners and centre and their mirror images,
             instead of its centre's.
         data_root: where benchmark data lies; by default `ISTHMUS_DATA`, else ~/.cache/isthmus.
@@ -139,9 +141,9 @@ def chosen_problem(
 ) -> Problem:
     """The problem that the flags describe, with the recipe that they change."""
     from isthmus.data.benchmarks import is_problem_file, load_problem, setting_of
-    from isthmus.experiments.run import check_setting
+    from isthmus.experiments.run import check_setting, sizing_backbone
 
-    backbone = training.backbone or next(iter(training.backbones), None)
+    backbone = sizing_backbone(training.backbone, training.backbones)
     if folders.given() and not (name and is_problem_file(name) and folders.beside_a_file()):
         if name is not None:
             raise OptionError(

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 from isthmus.checks import at_least, below, one_of, positive
+from isthmus.names import BatchNormPolicy
 
 Optimizer = Literal["sgd", "adam", "adamw"]
 Schedule = Literal["annealed", "cosine", "constant"]
-BatchNorm = Literal["separate", "joint", "frozen"]
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ class Recipe:
     weight_decay: float = 1e-4
     schedule: Schedule = "annealed"
     clip_norm: float | None = None
-    batch_norm: BatchNorm = "separate"
+    batch_norm: BatchNormPolicy = "separate"
     evaluations: int = 40
 
     def __post_init__(self) -> None:
@@ -62,4 +62,4 @@ class Recipe:
         below(1, momentum=self.momentum)
         one_of(get_args(Optimizer), optimizer=self.optimizer)
         one_of(get_args(Schedule), schedule=self.schedule)
-        one_of(get_args(BatchNorm), batch_norm=self.batch_norm)
+        one_of(get_args(BatchNormPolicy), batch_norm=self.batch_norm)

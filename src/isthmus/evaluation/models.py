@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from torch import Tensor, nn
 
@@ -20,6 +20,8 @@ from isthmus.files import replacing
 from isthmus.nn.backbones import WithNeck, build_backbone
 from isthmus.nn.classifiers import Classifier, Ensemble, classifier
 
+Kind = Literal["classes", "pixels", "images"]
+"""What a model gives."""
 SCHEMA = 1
 DESCRIPTION, WEIGHTS = "model.json", "model.safetensors"
 AGAIN = "Save or copy the model again."
@@ -63,6 +65,18 @@ class Model:
             "trained_on": self.trained_on,
         }
         write_model(Path(folder), description, self.network)
+
+
+def kind_of(folder: Path) -> Kind:
+    """What the model in a folder gives.
+
+    Raises:
+        ModelFileError: a file is missing, or the description is damaged or of another version.
+    """
+    description = read_description(folder)
+    if "tasks" in description:
+        return "pixels"
+    return "images" if "image_task" in description else "classes"
 
 
 def load_model(folder: str | Path) -> Model:

@@ -11,7 +11,6 @@ import torch
 from isthmus.data.benchmarks import is_problem_file, load_problem
 from isthmus.data.inputs import ImageInput, VectorInput
 from isthmus.data.problems import Exam
-from isthmus.data.readers.image_files import OnBadImage
 from isthmus.data.readers.labelled import exam_from_folder, unlabelled_images
 from isthmus.data.tasks import Labels
 from isthmus.errors import DataError, ModelFileError, OptionError
@@ -20,18 +19,18 @@ from isthmus.evaluation.inference import device_of, infer
 from isthmus.evaluation.metrics import accuracy, class_accuracies
 from isthmus.evaluation.models import DESCRIPTION, Model, load_model
 from isthmus.experiments.job import LAST, SELECTED
-from isthmus.names import Accelerator
+from isthmus.names import Accelerator, OnBadImage
 
 
-def open_model(folder: Path) -> Model:
-    """The model in `folder`, or the last epoch's model of the run in it.
+def model_folder(folder: Path) -> Path:
+    """The folder of a model: `folder`, or that of the last epoch of the run in it.
 
     Raises:
-        ModelFileError: there is none.
+        ModelFileError: there is none, or one for each domain.
     """
     for place in (folder, folder / LAST):
         if (place / DESCRIPTION).is_file():
-            return load_model(place)
+            return place
         models = sorted(description.parent for description in place.glob(f"*/{DESCRIPTION}"))
         if domains := [str(model) for model in models if model.name not in (LAST, SELECTED)]:
             raise ModelFileError(
@@ -55,7 +54,7 @@ def evaluate_model(
     """Accuracy of a model on an exam, overall and by class.
 
     Args:
-        folder: of a run or of a model.
+        folder: of the model.
         problem: built-in problem or problem file whose exam is taken; by default the built-in one that the model was
             trained on.
         exam: folder of labelled images instead.
@@ -71,7 +70,7 @@ def evaluate_model(
         raise OptionError(f"Expected a problem's name or `--exam`, but got both (`{problem}` and `{exam}`).")
     if exam is None and on_bad_image != "fail":
         raise OptionError("`--on-bad-image` is for the images of `--exam DIR`. Leave it out for a problem's exam.")
-    model = open_model(folder)
+    model = load_model(folder)
     if exam is not None:
         if not isinstance(model.input, ImageInput):
             raise DataError("The model takes feature vectors: `--exam DIR` cannot hold them. Name a problem instead.")
@@ -141,16 +140,16 @@ def predict_images(
     """The most probable class of every image, and its probability.
 
     Args:
-        folder: of a run or of a model.
+        folder: of the model.
         images: image files, or folders that are searched for images.
         on_bad_image: whether images that cannot be read are refused, or left out and named.
         accelerator: where the network runs.
 
     Raises:
-        ModelFileError: no model there.
+        ModelFileError: no model there, or one of another kind.
         DataError: an image cannot be read, or the model does not take images.
     """
-    model = open_model(folder)
+    model = load_model(folder)
     if isinstance(model.input, VectorInput):
         raise DataError("The model takes feature vectors, not images. Use `isthmus.load` and `predict` from Python.")
     paths, samples = unlabelled_images(images, model.input, on_bad_image=on_bad_image)

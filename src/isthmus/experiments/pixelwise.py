@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -10,28 +9,14 @@ from typing import Any
 import torch
 
 from isthmus.data.pixelwise import PixelLabels
-from isthmus.data.readers.image_files import OnBadImage
 from isthmus.data.readers.labelled import unlabelled_images
 from isthmus.errors import DataError, OptionError, RunFolderError
 from isthmus.evaluation.dense import measure
 from isthmus.evaluation.dense_models import load_dense_model
 from isthmus.evaluation.inference import device_of
-from isthmus.evaluation.models import DESCRIPTION
 from isthmus.experiments.evaluation import exam_of
-from isthmus.experiments.job import LAST
-from isthmus.names import Accelerator
+from isthmus.names import Accelerator, OnBadImage
 from isthmus.report.pixelwise import coloured
-
-
-def dense_model_folder(folder: Path) -> Path | None:
-    """The folder of the model for pixel-wise tasks in `folder`, or of the run in it; None for any other."""
-    for place in (folder, folder / LAST):
-        try:
-            description = json.loads((place / DESCRIPTION).read_text())
-        except (OSError, ValueError):
-            continue
-        return place if isinstance(description, dict) and "tasks" in description else None
-    return None
 
 
 def evaluate_pixels(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -21,8 +21,8 @@ from isthmus.engine.parts import spreads
 from isthmus.errors import OptionError, RunFolderError, SettingError
 from isthmus.evaluation.dense_models import DenseModel, load_dense_model
 from isthmus.evaluation.image_models import ImageModel, load_image_model
-from isthmus.evaluation.models import DESCRIPTION, Model, load_model, read_description
-from isthmus.experiments.evaluation import open_model
+from isthmus.evaluation.models import DESCRIPTION, Kind, Model, kind_of, load_model
+from isthmus.experiments.evaluation import model_folder
 from isthmus.experiments.job import LAST, Job
 from isthmus.experiments.networks import backbone_for
 from isthmus.experiments.results import conditions, write_results
@@ -32,6 +32,12 @@ from isthmus.methods.registry import build_method, method_entry
 from isthmus.names import listed, slug
 from isthmus.report.results import RunRecord
 from isthmus.selection.scores import score_for
+
+LOADERS: dict[Kind, Callable[[Path], Model | DenseModel | ImageModel]] = {
+    "classes": load_model,
+    "pixels": load_dense_model,
+    "images": load_image_model,
+}
 
 
 @dataclass(frozen=True)
@@ -55,7 +61,7 @@ class Run:
         """
         folder = self.folder / LAST
         several = sorted(place.parent for place in folder.glob(f"*/{DESCRIPTION}"))
-        found = [_load(place) for place in several or [folder]]
+        found = [LOADERS[kind_of(place)](place) for place in several or [folder]]
         names = [model.trained_on.get("domain", model.trained_on["problem"]["domains"][-1]["name"]) for model in found]
         return dict(zip(names, found))
 
@@ -66,7 +72,7 @@ class Run:
         Raises:
             ModelFileError: there are several, or none but one of another kind: see `models`.
         """
-        return open_model(self.folder)
+        return load_model(model_folder(self.folder))
 
     def predict(self, samples: Samples) -> Tensor:
         """Class probabilities of stored samples, (samples, classes), by the one classifier.
@@ -92,13 +98,6 @@ class Run:
         from isthmus.report.html import write_report
 
         return write_report(self.folder)
-
-
-def _load(folder: Path) -> Model | DenseModel | ImageModel:
-    description = read_description(folder)
-    if "tasks" in description:
-        return load_dense_model(folder)
-    return load_image_model(folder) if "image_task" in description else load_model(folder)
 
 
 def _copy(file: str, place: str) -> None:
@@ -167,11 +166,9 @@ def resolve(
             that is not joint.
         OptionError: both one backbone and several, or not one for each domain.
     """
-    if backbone and backbones:
-        raise OptionError(f"Expected `backbone` or `backbones`, but got both ({backbone}, and {listed(backbones)}).")
+    first = sizing_backbone(backbone, backbones)
     check_setting(methods, setting_for(problem))
     if isinstance(problem, str):
-        first = backbone or next(iter(backbones), None)
         problem = load_problem(problem, Path(data_root) if data_root else None, backbone=first)
     own = () if backbone else problem.backbones
     return replace(
@@ -180,6 +177,17 @@ def resolve(
         backbone=backbone or problem.backbone,
         backbones=tuple(backbones) or own,
     )
+
+
+def sizing_backbone(backbone: str | None, backbones: Sequence[str]) -> str | None:
+    """The one whose inputs decide how images are stored: that of all domains, or the first domain's.
+
+    Raises:
+        OptionError: both are given.
+    """
+    if backbone and backbones:
+        raise OptionError(f"Expected `backbone` or `backbones`, but got both ({backbone}, and {listed(backbones)}).")
+    return backbone or next(iter(backbones), None)
 
 
 def setting_for(problem: str | Problem) -> Setting:

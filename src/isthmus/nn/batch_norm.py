@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Literal
 
 import torch
 from torch import Tensor, nn
@@ -13,14 +12,6 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from isthmus.errors import OptionError
 from isthmus.functional.precision import widened
 from isthmus.nn.processes import sum_over_processes
-
-BatchNormPolicy = Literal["separate", "joint", "frozen"]
-"""How batch statistics are taken in training.
-
-- `separate`: one forward pass a domain, each normalised by its own batch; running statistics follow both.
-- `joint`: one forward pass of both domains together, normalised by their common batch.
-- `frozen`: the running statistics the network came with, never updated (fine-tuning with small batches).
-"""
 
 
 def batch_norms(module: nn.Module) -> list[_BatchNorm]:

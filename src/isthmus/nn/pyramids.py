@@ -10,8 +10,8 @@ from torch import Tensor, nn
 
 from isthmus.checks import at_least
 from isthmus.errors import OptionError
-from isthmus.names import Name, build
-from isthmus.nn.batch_norm import BatchNormPolicy, batch_norms
+from isthmus.names import BatchNormPolicy, Name, build
+from isthmus.nn.batch_norm import batch_norms
 
 LEVELS = 4
 """Feature maps of a pyramid: the layers of a ResNet."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from isthmus.data.problems import Problem
 from isthmus.data.readers.folder_classes import folder_setting
@@ -13,6 +13,7 @@ from isthmus.data.readers.joint_folders import joint_folder_problem
 from isthmus.data.readers.sections import Section
 from isthmus.data.recipes import Recipe
 from isthmus.data.tasks import Setting
+from isthmus.names import OnBadImage
 
 KEYS = ("name", "size", "backbone", "recipe", "on_bad_image")
 DOMAINS = "domains"
@@ -50,7 +51,7 @@ def folders_problem(file: Section, *, image_size: int | None, backbone: str | No
         "name": file.text("name", file.file.stem),
         "backbone": backbone or (file.text("backbone") if "backbone" in file else None),
         "image_size": image_size or (file.whole("size", 1) if "size" in file else None),
-        "on_bad_image": file.choice("on_bad_image", ("fail", "skip"), "fail"),
+        "on_bad_image": file.choice("on_bad_image", get_args(OnBadImage), "fail"),
         "memory_budget": memory_budget,
     }
     if DOMAINS in file:

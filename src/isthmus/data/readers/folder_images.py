@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import get_args
 
 import torch
 
+from isthmus.checks import one_of
 from isthmus.data.inputs import ImageInput
 from isthmus.data.readers.defaults import default_input, typical_side
 from isthmus.data.readers.image_files import (
-    OnBadImage,
     ReadImages,
     fits_in_memory,
     read_images,
@@ -20,8 +21,8 @@ from isthmus.data.readers.image_files import (
 from isthmus.data.readers.image_folder import ImageFolder
 from isthmus.data.splits import LabelledSamples
 from isthmus.data.tasks import Classification, Labels
-from isthmus.errors import DataError, OptionError
-from isthmus.names import listed
+from isthmus.errors import DataError
+from isthmus.names import OnBadImage, listed
 
 HELD_OUT = 1 / 4
 """Share of each class of a labelled domain that is its exam where none is given."""
@@ -101,8 +102,7 @@ def read_folders(
         DataError: images that cannot be read, unless they are to be left out.
         OptionError: an option out of range.
     """
-    if on_bad_image not in ("fail", "skip"):
-        raise OptionError(f"Expected `on_bad_image` to be `fail` or `skip`, but got `{on_bad_image}`.")
+    one_of(get_args(OnBadImage), on_bad_image=on_bad_image)
     side = typical_side(*(folder.paths for folder in folders))
     input, backbone = default_input(side, image_size=image_size, backbone=backbone)
     in_memory = fits_in_memory(sum(len(folder.paths) for folder in folders), input, memory_budget)

@@ -9,9 +9,10 @@ from isthmus.data.problems import Domain, Problem
 from isthmus.data.readers.defaults import default_recipe
 from isthmus.data.readers.folder_classes import check_folders, setting_of
 from isthmus.data.readers.folder_images import read_folders
-from isthmus.data.readers.image_files import MEMORY_BUDGET, OnBadImage
+from isthmus.data.readers.image_files import MEMORY_BUDGET
 from isthmus.data.readers.image_folder import scan_folder
 from isthmus.data.tasks import Setting
+from isthmus.names import OnBadImage
 
 
 def folder_problem(

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import TypeVar
 
 import torch
 from torch import Tensor
@@ -19,7 +19,6 @@ from isthmus.errors import DataError
 from isthmus.progress import track
 
 T = TypeVar("T")
-OnBadImage = Literal["fail", "skip"]
 MEMORY_BUDGET = 2 * 1024**3
 """Bytes of stored images that are kept in memory by default."""
 SHOWN = 5

@@ -10,10 +10,11 @@ from isthmus.data.problems import Problem
 from isthmus.data.readers.defaults import default_batch_size
 from isthmus.data.readers.folder_classes import check_class_folders, refuse_shared
 from isthmus.data.readers.folder_images import read_folders
-from isthmus.data.readers.image_files import MEMORY_BUDGET, OnBadImage
+from isthmus.data.readers.image_files import MEMORY_BUDGET
 from isthmus.data.readers.image_folder import scan_folder
 from isthmus.data.recipes import Recipe
 from isthmus.errors import DataError
+from isthmus.names import OnBadImage
 
 
 def joint_folder_problem(

@@ -11,7 +11,6 @@ from isthmus.data.inputs import ImageInput
 from isthmus.data.problems import Exam
 from isthmus.data.readers.image_files import (
     MEMORY_BUDGET,
-    OnBadImage,
     ReadImages,
     fits_in_memory,
     read_images,
@@ -21,7 +20,7 @@ from isthmus.data.readers.image_folder import find_images, scan_folder
 from isthmus.data.samples import Samples
 from isthmus.data.tasks import Classification, Labels
 from isthmus.errors import DataError
-from isthmus.names import listed
+from isthmus.names import OnBadImage, listed
 from isthmus.progress import console
 
 REMEDY = "Replace or remove them, or leave them out with `--on-bad-image skip`."

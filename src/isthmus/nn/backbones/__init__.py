@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from isthmus.errors import OptionError
-from isthmus.names import Name, build, unknown
+from isthmus.names import BatchNormPolicy, Name, build, unknown
 from isthmus.nn.backbones.base import Backbone as Backbone
 from isthmus.nn.backbones.base import WithNeck as WithNeck
 from isthmus.nn.backbones.digits import DigitsBackbone as DigitsBackbone
 from isthmus.nn.backbones.digits import SignsBackbone as SignsBackbone
 from isthmus.nn.backbones.digits import SVHNBackbone as SVHNBackbone
 from isthmus.nn.backbones.mlp import MLPBackbone as MLPBackbone
-from isthmus.nn.batch_norm import BatchNormPolicy
 
 CONVOLUTIONAL = {"digits": DigitsBackbone, "svhn": SVHNBackbone, "signs": SignsBackbone}
 

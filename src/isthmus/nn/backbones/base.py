@@ -9,7 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from isthmus.errors import OptionError
-from isthmus.nn.batch_norm import BatchNormPolicy, batch_norms, running_statistics_kept
+from isthmus.names import BatchNormPolicy
+from isthmus.nn.batch_norm import batch_norms, running_statistics_kept
 
 
 class Backbone(nn.Module):
