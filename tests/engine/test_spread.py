@@ -21,7 +21,7 @@ from isthmus.data.loaders import batches, steps_of, steps_per_epoch
 from isthmus.data.problems import Problem
 from isthmus.data.recipes import Recipe
 from isthmus.engine.hardware import Hardware
-from isthmus.engine.meters import Meter, means
+from isthmus.engine.meters import Meter, added, means
 from isthmus.engine.parts import part_of
 from isthmus.engine.trainer import Trainer
 from isthmus.errors import OptionError
@@ -76,6 +76,16 @@ def test_a_generator_that_was_killed_in_two_processes_ends_as_if_it_was_not(tmp_
     assert launch("share_all", "began", 2, whole, killed) == 0
     expected, actual = kept(whole), kept(killed)
     assert len(expected) == 8
+    assert actual.keys() == expected.keys()
+    assert [name for name in expected if actual[name] != expected[name]] == []
+
+
+def test_generators_that_are_spread_balance_their_own_errors(tmp_path: Path) -> None:
+    """BEGAN in networks of their own: k of each domain follows its own batches, as in one process."""
+    for devices in (1, 2):
+        assert launch(TOGETHER, "began", devices, tmp_path / str(devices)) == 0
+    expected, actual = kept(tmp_path / "1"), kept(tmp_path / "2")
+    assert len(expected) == 9
     assert actual.keys() == expected.keys()
     assert [name for name in expected if actual[name] != expected[name]] == []
 
@@ -154,6 +164,6 @@ def test_means_do_not_depend_on_where_sums_were_made() -> None:
         for meter in (one, parts[index // 12]):
             meter.turn = index // 4
             meter.add({"task": value})
-    merged = parts[1].sums() | parts[0].sums()
+    merged = added([parts[1].sums(), parts[0].sums()])
     assert means(merged) == means(one.sums())
     assert means(merged)["task"] == pytest.approx(values.double().mean().item())

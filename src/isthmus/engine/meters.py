@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from torch import Tensor
 
@@ -32,6 +32,20 @@ class Meter:
     def sums(self) -> Sums:
         """Of everything so far."""
         return {key: (float(total), self.counts[key]) for key, total in self.totals.items()}
+
+
+def added(parts: Iterable[Sums]) -> Sums:
+    """The sums of several processes as one.
+
+    >>> added([{(-1, "task"): (3.0, 2)}, {(-1, "task"): (1.0, 2)}])
+    {(-1, 'task'): (4.0, 4)}
+    """
+    whole: Sums = {}
+    for part in parts:
+        for key, (total, count) in part.items():
+            before, counted = whole.get(key, (0.0, 0))
+            whole[key] = (before + total, counted + count)
+    return whole
 
 
 def means(sums: Sums) -> dict[str, float]:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
@@ -13,13 +14,12 @@ from torch.utils._pytree import tree_map_only
 from isthmus.data.batches import Share
 from isthmus.data.loaders import turns_per_epoch
 from isthmus.data.problems import Problem
+from isthmus.engine.meters import Sums, added
 from isthmus.methods.base import Method
+from isthmus.nn.processes import alone
 
 if TYPE_CHECKING:
     from lightning.fabric import Fabric
-
-K = TypeVar("K")
-V = TypeVar("V")
 
 
 @dataclass(frozen=True)
@@ -56,13 +56,17 @@ class Part:
             for dtype in sorted({tensor.dtype for tensor in tensors}, key=str):
                 _broadcast([tensor for tensor in tensors if tensor.dtype == dtype], owner)
 
-    def merged(self, own: Mapping[K, V]) -> dict[K, V]:
-        """The entries, plain data, of every process; where batches are shared, this one's."""
-        everywhere: list[Any] = [own]
-        if self.owners:
+    def company(self) -> AbstractContextManager[None]:
+        """What training stands in, so that only processes that share batches gather them."""
+        return alone() if self.owners else nullcontext()
+
+    def summed(self, own: Sums) -> Sums:
+        """The sums of all processes."""
+        everywhere = [own]
+        if self.owners or self.share.world > 1:
             everywhere *= torch.distributed.get_world_size()
             torch.distributed.all_gather_object(everywhere, own)
-        return {key: value for part in everywhere for key, value in part.items()}
+        return added(everywhere)
 
     def collected(self, stepper: dict[str, Any]) -> list[dict[str, Any]]:
         """On the first process, the optimisers' state of every process; elsewhere, or of shared batches, its own."""

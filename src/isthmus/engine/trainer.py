@@ -98,15 +98,16 @@ class Trainer:
                 self.method.before_epoch(self.epoch, self.epoch / self.problem.recipe.epochs, survey)
                 self._set_modes()
                 meter = Meter()
-                for offset, batch in zip(own, stream):
-                    if self.method.independent and batch.domain != meter.turn:
-                        meter.turn = batch.domain
-                        self._set_random_state(batch.domain)
-                    self._step(batch, self.epoch * self.steps_per_epoch + offset, meter)
-                    progress.advance(bar)
+                with self.part.company():
+                    for offset, batch in zip(own, stream):
+                        if self.method.independent and batch.domain != meter.turn:
+                            meter.turn = batch.domain
+                            self._set_random_state(batch.domain)
+                        self._step(batch, self.epoch * self.steps_per_epoch + offset, meter)
+                        progress.advance(bar)
                 self.part.exchange(self.method)
                 self.epoch += 1
-                losses = means(self.part.merged(meter.sums()))
+                losses = means(self.part.summed(meter.sums()))
                 self.seconds += time.perf_counter() - started
                 self._check_finite(losses)
                 progress.update(bar, status=" ".join(f"{name} {value:.3f}" for name, value in losses.items()))

@@ -2,10 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 
 import torch
 from torch import Tensor
+
+_ALONE = ContextVar("alone", default=False)
+
+
+@contextmanager
+def alone() -> Iterator[None]:
+    """In here this process has whole batches of its own, and waits for no other: it gathers nothing."""
+    before = _ALONE.set(True)
+    try:
+        yield
+    finally:
+        _ALONE.reset(before)
 
 
 class _SumOverProcesses(torch.autograd.Function):
@@ -45,12 +60,12 @@ class _Gather(torch.autograd.Function):
 
 
 def gathered(part: Tensor) -> Tensor:
-    """The rows of all processes, (processes * batch, …), in order; `part` itself where there is one process.
+    """The rows of all processes, (processes * batch, …), in order; `part` itself in one process, or `alone`.
 
     For losses that look at the batch as a whole (a kernel's mean, a covariance, a marginal): computed from their own
     rows alone, processes would descend another loss than one process with the whole batch.
     """
-    if not torch.distributed.is_initialized() or torch.distributed.get_world_size() == 1:
+    if _ALONE.get() or not torch.distributed.is_initialized() or torch.distributed.get_world_size() == 1:
         return part
     whole: Tensor = _Gather.apply(part.contiguous())
     return whole
