@@ -29,6 +29,9 @@ def test_the_same_inputs_are_computed_once(tmp_path: Path, monkeypatch: pytest.M
     assert torch.equal(half(one.double()), one.double() / 2)
     half(one, "another")
     assert calls == ["half", "half", "half", "another"]
+    monkeypatch.setattr("isthmus.cache.__version__", "another")
+    half(one)
+    assert calls == ["half", "half", "half", "another", "half"]
 
 
 def test_a_damaged_or_forbidden_cache_is_no_failure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from isthmus.files import replacing
+from isthmus.version import __version__
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -36,13 +37,15 @@ def digest(parts: Iterable[Tensor | str]) -> str:
 def cached(name: str, inputs: Iterable[Tensor], compute: Callable[[], Tensor]) -> Tensor:
     """`compute()`, or what it gave before for the same name and inputs, bit for bit, on the device of the first.
 
+    Another version of the package computes anew: its mathematics may be other.
+
     Where nothing can be written, it is computed every time.
     """
     import numpy as np
     import torch
 
     inputs = list(inputs)
-    path = cache_root() / "computed" / f"{name}-{digest(inputs)[:32]}.npy"
+    path = cache_root() / "computed" / f"{name}-{__version__}-{digest(inputs)[:32]}.npy"
     try:
         return torch.from_numpy(np.load(path, allow_pickle=False)).to(inputs[0].device)
     except (OSError, ValueError, EOFError):

@@ -15,6 +15,11 @@ def test_the_error_is_the_mean_absolute_difference() -> None:
     assert reconstruction_error(a, b).item() == pytest.approx(expected)
 
 
+def test_the_error_of_half_precision_images_is_that_of_wide_ones() -> None:
+    a, b = torch.randn(2, 8, 3, 16, 16, generator=torch.Generator().manual_seed(0)).bfloat16()
+    assert torch.equal(reconstruction_error(a, b), reconstruction_error(a.float(), b.float()))
+
+
 @pytest.mark.parametrize(
     ("k", "real", "fake", "expected"),
     [(0.5, 0.4, 0.1, 0.5 + 0.01 * (0.7 * 0.4 - 0.1)), (0.0, 0.1, 0.9, 0.0), (0.9999, 0.9, 0.0, 1.0)],

@@ -20,6 +20,7 @@ from isthmus.data.tasks import Classification
 from isthmus.engine.trainer import Trainer
 from isthmus.errors import DataError, OptionError
 from isthmus.methods.base import Plan
+from isthmus.methods.inductive import jtln
 from isthmus.methods.inductive.jtln import JTLN
 from isthmus.methods.registry import build_method
 from isthmus.nn.backbones import build_backbone
@@ -130,6 +131,20 @@ def test_classes_that_look_alike_are_close(metric: str) -> None:
     method.cost.resize_(3, 3)
     method.before_epoch(0, 0.0, survey)
     assert method.cost.argmin(dim=0).tolist() == [0, 1, 2]
+
+
+def test_costs_do_not_depend_on_what_stands_beside_what(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Images that come in bursts of two: pairs of neighbours are not what a category's images are to each other."""
+    seen = []
+    monkeypatch.setattr(jtln, "category_costs", lambda *samples, **_: seen.append(samples) or torch.ones(3, 2))
+    build("start=0").before_epoch(0, 0.0, Counted())
+    features = torch.cat([batch.images for batch in look(PROBLEM, 0, Layout(torch.device("cpu")))])
+    with torch.no_grad():
+        stored = build().eval().backbone(features)
+    ((source, _),) = seen
+    beside = (source.features.unsqueeze(1) == stored).all(dim=2).float().argmax(dim=1)
+    assert sorted(beside.tolist()) == list(range(len(stored)))
+    assert (beside.diff() == 1).float().mean() < 0.2
 
 
 def test_only_the_source_classifier_and_the_features_follow_a_detached_target() -> None:

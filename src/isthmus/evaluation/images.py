@@ -6,11 +6,10 @@ from collections.abc import Sequence
 from contextlib import nullcontext
 from statistics import fmean
 
-import torch
-
 from isthmus.data.inputs import ImageInput
 from isthmus.data.problems import Domain, Exam, Problem
 from isthmus.data.samples import Subset
+from isthmus.data.splits import shuffled
 from isthmus.data.tasks import Completion
 from isthmus.evaluation.completion import completion_errors
 from isthmus.evaluation.generation import MOST, distance, generated, generation_errors, network_inputs
@@ -74,7 +73,7 @@ def _completing(
     network: AutoEncoder, domain: Domain, exam: Exam | None, input: ImageInput, precision: Precision
 ) -> tuple[Metrics, float]:
     assert isinstance(domain.task, Completion)
-    some = Subset(domain.samples, torch.arange(min(LOOKED_AT, len(domain.samples))))
+    some = Subset(domain.samples, shuffled(len(domain.samples))[:LOOKED_AT])
     on_training = completion_errors(network, some, input, domain.task, precision=precision)
     on_exam = completion_errors(network, exam.samples, input, domain.task, precision=precision) if exam else {}
     return on_exam, on_training[domain.task.metric]
@@ -87,6 +86,6 @@ def _generating(
     images = generated(network, MOST, precision=precision)
     on_exam = {}
     if exam is not None:
-        real = network_inputs(exam.samples, input, torch.arange(min(MOST, len(exam.samples))))
+        real = network_inputs(exam.samples, input, shuffled(len(exam.samples))[:MOST])
         on_exam = generation_errors(images, real, training)
-    return on_exam, distance(images, training[:MOST])
+    return on_exam, distance(images, training[shuffled(len(training))[:MOST]])

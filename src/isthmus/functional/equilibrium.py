@@ -22,7 +22,7 @@ def reconstruction_error(
     >>> reconstruction_error(torch.tensor([[0.0, 1.0]]), torch.tensor([[0.5, 1.0]]))
     tensor(0.2500)
     """
-    return (images - reconstructed).abs().mean()
+    return (widened(images) - widened(reconstructed)).abs().mean()
 
 
 def equilibrium_balance(

@@ -155,13 +155,14 @@ class JTLN(Method[InductiveBatch]):
 
     @torch.no_grad()
     def _samples(self, survey: Survey, domain: int, classes: int) -> CategorySamples:
-        """Features and labels of all training samples of a domain."""
+        """Features and labels of all training samples of a domain, in random order: neighbouring files are alike."""
         features, labels = [], []
         for batch in survey.samples(domain):
             assert isinstance(batch, Labelled)  # as both domains of this setting are
             features.append(self.backbone(batch.images).float())
             labels.append(batch.labels)
-        return CategorySamples(torch.cat(features), torch.cat(labels), classes)
+        order = torch.randperm(sum(map(len, labels)), generator=torch.Generator().manual_seed(0)).to(labels[0].device)
+        return CategorySamples(torch.cat(features)[order], torch.cat(labels)[order], classes)
 
 
 def _check_counts(metric: Metric, counts: Mapping[str, int]) -> None:
