@@ -11,7 +11,7 @@ import argparse
 from pathlib import Path
 
 from isthmus.report.results import RunRecord, by_method, read_results, statistic
-from isthmus.report.units import factor, told
+from isthmus.report.units import unit_of
 
 
 def main() -> None:
@@ -21,7 +21,7 @@ def main() -> None:
     options = parser.parse_args()
 
     results = read_results(options.out)
-    times, groups = factor(results), by_method(results["runs"])
+    unit, groups = unit_of(results), by_method(results["runs"])
     domains = [domain["name"] for domain in results["problem"]["domains"]]
     if options.method not in groups:
         parser.error(f"Expected one of {', '.join(groups)}, but got {options.method!r}.")
@@ -29,11 +29,12 @@ def main() -> None:
     print(f"| | average | `{options.method}` less this | {' | '.join(domains)} |")
     print(f"| --- |{' ---: |' * (2 + len(domains))}")
     for method, runs in groups.items():
-        less = [own[run["seed"]] - _last(run) for run in runs]
+        average = statistic(map(_last, runs))
+        less = statistic(own[run["seed"]] - _last(run) for run in runs)
         cells = [
-            f"**{told(statistic(map(_last, runs)), times)}**",
-            "" if method == options.method else told(statistic(less), times),
-            *(told(statistic(run["heads"][domain]["last"] for run in runs), times) for domain in domains),
+            f"**{unit.told(average)}**",
+            "" if method == options.method else unit.told(less, unit.decimals(average)),
+            *(unit.told(statistic(run["heads"][domain]["last"] for run in runs)) for domain in domains),
         ]
         print(f"| {method} | {' | '.join(cells)} |")
 

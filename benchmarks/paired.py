@@ -14,7 +14,7 @@ import json
 from pathlib import Path
 
 from isthmus.report.results import Results, by_method, statistic
-from isthmus.report.units import difference, factor
+from isthmus.report.units import unit_of
 
 
 def main() -> None:
@@ -33,12 +33,12 @@ def main() -> None:
     for method, known in ((options.reference, references), *((method, scores) for method in options.methods)):
         if method not in known:
             parser.error(f"Expected one of {', '.join(known)}, but got {method!r}.")
-    reference, times = references[options.reference], factor(results)
-    print(f"| {difference(results)} | less `{options.reference}` |")
+    reference, unit = references[options.reference], unit_of(results)
+    print(f"| {unit.difference} | less `{options.reference}` |")
     print("| --- | ---: |")
     for method in options.methods:
         found = statistic(score - reference[seed] for seed, score in scores[method].items())
-        print(f"| {method} | {times * found['mean']:.2f} ± {times * found['stderr']:.2f} |")
+        print(f"| {method} | {unit.told(found, decimals=2)} |")
 
 
 def last_epochs(results: Results) -> dict[str, dict[int, float]]:

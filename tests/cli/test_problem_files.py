@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import html
 import json
 from pathlib import Path
 
 import pytest
 from label_folders import ROOMS, write_rooms
 from small_problems import Command
+
+from isthmus.report.metrics import heading, metric_names, metric_rows
+from isthmus.report.results import read_results
 
 
 def test_from_a_file_to_results_and_back(isthmus_command: Command, tmp_path: Path) -> None:
@@ -29,6 +33,34 @@ def test_from_a_file_to_results_and_back(isthmus_command: Command, tmp_path: Pat
     code, _, err = isthmus_command("evaluate", "out/runs/headfreeze-seed0")
     assert code == 2
     assert "was not trained on a built-in problem (but on `rooms`). Name a problem, or a problem file" in err
+
+
+def test_a_depth_is_told_alike_by_every_command(isthmus_command: Command, tmp_path: Path) -> None:
+    file = write_rooms(
+        tmp_path,
+        ROOMS.replace("normals: synthetic/normals", "depth: synthetic/depths").replace(
+            "normals: real/normals", "depth: real/depths"
+        ),
+    )
+    code, out, err = isthmus_command("fit", "baseline", file, "--out", "out")
+    assert (code, err) == (0, "")
+    results = read_results(Path("out"))
+    ((_, values),) = metric_rows(results)
+    headings = [heading(results, name) for name in metric_names(results)]
+    assert headings == ["depth abs_rel %", "depth rmse", "depth δ<1.25 %"]
+    page = Path("out/report.html").read_text(encoding="utf-8")
+    for text in (out, page):
+        assert all(value in text for value in values)
+        assert "Depth abs_rel in percent, lower is better" in text
+    assert all(name.removeprefix("depth ") in out and name in html.unescape(page) for name in headings)
+    code, out, err = isthmus_command("evaluate", "out", file)
+    assert (code, err) == (0, "")
+    told = [line.split("│")[2:4] for line in out.splitlines() if "depth" in line]
+    assert [f"{name.strip()} {value.strip()}" for name, value in told] == [
+        f"abs_rel {values[0]} %",
+        f"rmse {values[1]}",
+        f"δ<1.25 {values[2]} %",
+    ]
 
 
 def test_flags_go_before_the_file(isthmus_command: Command, tmp_path: Path) -> None:

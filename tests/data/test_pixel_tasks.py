@@ -72,8 +72,8 @@ def test_points_without_depth_lose_what_their_heatmaps_do() -> None:
     """With depths that are predicted exactly, points in space lose as much."""
     maps, _, labels = maps_and_labels(POINTS)
     labels[0, 1] = torch.nan
-    assert (FLAT.shape, FLAT.width, FLAT.metrics) == ((2, 2), 0, ("mean", "found"))
-    assert POINTS.metrics == ("mean", "found", "depth mean")
+    assert (FLAT.shape, FLAT.width, FLAT.metrics) == ((2, 2), 0, POINTS.metrics[:2])
+    assert [metric.name for metric in POINTS.metrics] == ["mean", "found", "depth mean"]
     depths = labels[:, :, 2].nan_to_num()
     torch.testing.assert_close(FLAT.loss(maps, None, labels[:, :, :2]), POINTS.loss(maps, depths, labels))
 

@@ -84,6 +84,9 @@ def test_metrics_are_those_of_the_known_angles_classes_depths_and_points() -> No
     )
     labels = PixelLabels(dict(zip(TASKS, (normals, classes, depth, points))))
     found = measure(says, images(), labels, INPUT)  # type: ignore[arg-type]
+    assert {name: list(values) for name, values in found.items()} == {
+        task.name: [metric.name for metric in task.metrics] for task in TASKS
+    }
     assert found["normals"] == pytest.approx(
         {"rmse": math.sqrt(0.5 * 60**2), "mean": 30.0, "median": 30.0, "<11.25°": 0.5, "<22.5°": 0.5, "<30°": 0.5},
         abs=1e-3,
@@ -96,6 +99,7 @@ def test_metrics_are_those_of_the_known_angles_classes_depths_and_points() -> No
     flat = Keypoints(("one", "two"), side=32, depth=False)
     found = measure(says, images(), PixelLabels({flat: points[:, :, :2]}), INPUT)  # type: ignore[arg-type]
     assert found["keypoints"] == pytest.approx({"mean": (4 * first + second) / 5, "found": 0.8})
+    assert list(found["keypoints"]) == [metric.name for metric in flat.metrics]
 
 
 def test_scores_without_target_labels_are_negated_losses() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from small_problems import Command, pixels_problem
 import isthmus
 from isthmus.data.recipes import Recipe
 from isthmus.errors import ModelFileError, OptionError, SettingError
+from isthmus.report.html import write_report
 from isthmus.report.metrics import metric_rows
 from isthmus.report.tables import caption, cells, score_rows
 from isthmus.report.verdict import verdict
@@ -36,7 +38,7 @@ def test_runs_hold_every_metric_with_the_errors_in_degrees(comparison: isthmus.C
     for run in comparison.results["runs"]:
         assert (run["metric"], run["unit"], run["higher_is_better"]) == ("normals rmse", "°", False)
         assert set(run["heads"]) >= METRICS
-        assert run["scores"] == run["heads"]["normals rmse"]
+        assert run["heads"]["normals rmse"] == {**run["scores"], "unit": "°"}
         assert run["selected_by"] == "main_on_source"
     known = [("segmentation miou" in run["heads"]) for run in comparison.results["runs"]]
     assert known == [False, True, True], "the baseline learns no anchor task"
@@ -64,6 +66,27 @@ def test_tables_and_verdict_speak_of_degrees_and_gain_is_a_lower_error(compariso
     metrics = dict(metric_rows(results))
     assert metrics["baseline"][0] == f"{last['baseline']:.1f}"
     assert metrics["baseline"][-1] == "–", "no segmentation"
+
+
+def test_a_comparison_of_an_earlier_version_is_reported_and_goes_on(
+    comparison: isthmus.Comparison, tmp_path: Path
+) -> None:
+    """Its results do not say the units of heads."""
+    folder = tmp_path / "out"
+    shutil.copytree(comparison.folder, folder)
+    for path in (folder / "results.json", *folder.glob("runs/*/result.json")):
+        content = json.loads(path.read_text())
+        for run in content.get("runs", [content]):
+            for scores in run["heads"].values():
+                del scores["unit"]
+        path.write_text(json.dumps(content))
+    before = write_report(folder).read_text()
+    assert "normals rmse °</th>" in before
+    assert "normals &lt;30°</th>" in before
+    recipe = comparison.results["problem"]["recipe"]
+    grown = isthmus.compare(["baseline"], pixels_problem(Recipe(**recipe)), seeds=2, out=folder, resume=True)
+    assert [("unit" in run["heads"]["normals <30°"]) for run in grown.results["runs"]] == [False, False, False, True]
+    assert "normals &lt;30° %</th>" in grown.report.read_text()
 
 
 def test_the_report_shows_metrics_predictions_and_features(comparison: isthmus.Comparison) -> None:

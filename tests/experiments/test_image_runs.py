@@ -36,13 +36,15 @@ def comparison(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPath
 def test_results_hold_both_metrics_of_every_domain(comparison: isthmus.Comparison) -> None:
     results = comparison.results
     headline, besides = results["runs"][0]["metric"], metric_names(results)[0].removeprefix("average ")
-    assert (headline, besides) in {("L2 loss", "PSNR dB"), ("Fréchet distance", "novelty")}
+    assert (headline, besides) in {("L2 loss", "PSNR"), ("Fréchet distance", "novelty")}
     for run in results["runs"]:
         places = ["average", *DOMAINS]
         assert list(run["heads"]) == [*places, *(f"{place} {besides}" for place in places)]
         assert (run["higher_is_better"], run["unit"], run["selected_by"]) == (False, "", "on_training")
         history = read_history(comparison.folder / run["folder"])
+        units = {"PSNR": "dB", "novelty": "%"}
         for head, scores in run["heads"].items():
+            assert scores["unit"] == (units[besides] if head.endswith(besides) else "")
             course = [row["metrics"][head] for row in history]
             assert scores["last"] == course[-1]
             assert scores["oracle"] == (max if head.endswith(besides) else min)(course)
@@ -100,7 +102,7 @@ def test_saved_networks_give_what_was_measured(comparison: isthmus.Comparison) -
     squares = [float(((a - b) / 2).square().sum()) for a, b in zip(completed, whole)]
     assert errors["L2 loss"] == pytest.approx(sum(squares) / len(squares), rel=1e-5)
     ratios = [10 * np.log10(whole[0].numel() / square) for square in squares]
-    assert errors["PSNR dB"] == pytest.approx(sum(ratios) / len(ratios), rel=1e-5)
+    assert errors["PSNR"] == pytest.approx(sum(ratios) / len(ratios), rel=1e-5)
     with pytest.raises(OptionError, match="Use `complete`"):
         model.generate(2)
 

@@ -32,7 +32,7 @@ def test_the_table_has_a_line_for_each_domain(folder: Path) -> None:
     assert record == {"name": "the average of 3 domains", "samples": 64, "transductive": True}
     run = isthmus.Comparison(folder).results["runs"][0]
     others = [scores["last"] for name, scores in run["heads"].items() if name != "average"]
-    assert run["scores"] == run["heads"]["average"]
+    assert run["heads"]["average"] == {**run["scores"], "unit": "%"}
     assert run["scores"]["last"] == pytest.approx(sum(score for score in others if score is not None) / 3)
 
 

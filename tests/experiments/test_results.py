@@ -14,7 +14,10 @@ from small_problems import images_problem, vectors_problem
 
 import isthmus
 from isthmus.data.samples import ArraySamples
+from isthmus.data.tasks import Metric
 from isthmus.errors import RunFolderError
+from isthmus.evaluation.examination import Examination
+from isthmus.experiments.record import Record
 from isthmus.experiments.results import peak_memory_mb
 
 METHODS = ("source_only", "dann:hidden=8")
@@ -118,7 +121,19 @@ def test_last_selected_and_oracle_follow_from_the_history(comparison: Comparison
         picked = scores.index(max(scores))  # the first of equal ones
         assert run["selected_epoch"] == picked + 1
         assert run["scores"] == {"last": accuracies[-1], "selected": accuracies[picked], "oracle": max(accuracies)}
-        assert run["heads"] == {"source": run["scores"]}
+        assert run["heads"] == {"source": run["scores"] | {"unit": "%"}}
+
+
+def test_a_run_ends_that_began_under_another_name_of_a_metric() -> None:
+    """As one that is killed, and resumed by a later version."""
+    record = Record()
+    for epoch, (name, loss, ratio) in enumerate((("old", 1.0, 5.0), ("new", 3.0, 4.0), ("new", 2.0, 6.0))):
+        record.add(epoch, {}, Examination({"average": loss, name: ratio}, {}, []))
+    assert record.heads == ["average", "new"]
+    assert record.results({"average": Metric("loss", "", False), "new": Metric("ratio", "dB")}) == {
+        "average": {"last": 2.0, "selected": 1.0, "oracle": 1.0},
+        "new": {"last": 6.0, "selected": None, "oracle": 6.0},
+    }
 
 
 def test_selection_looks_at_no_labels(comparison: Comparison, content: dict[str, Any], tmp_path: Path) -> None:

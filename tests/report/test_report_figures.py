@@ -8,6 +8,7 @@ import pytest
 from isthmus.report.embeddings import class_colour, embedding_plot, tsne
 from isthmus.report.figures import learning_curves, loss_curves, method_styles, score_plot
 from isthmus.report.results import EpochRow, Results
+from isthmus.report.units import Unit
 
 
 def epoch(number: int, accuracy: float | None) -> EpochRow:
@@ -45,14 +46,16 @@ def test_charts_are_the_same_every_time(results: Results) -> None:
 
 def test_curves() -> None:
     histories = {"a": [[epoch(1, 0.5), epoch(2, None), epoch(3, 0.7)], [epoch(1, 0.4)]], "b_$x": [[epoch(1, 0.3)]]}
-    curves = learning_curves(histories, "accuracy", method_styles(histories, "source_only"))
+    curves = learning_curves(histories, "accuracy", Unit("%"), method_styles(histories, "source_only"))
     assert curves is not None
     assert marks(curves) > 20
     assert marks(loss_curves(histories)) > 20
 
 
 def test_no_curves_without_anything_evaluated() -> None:
-    assert learning_curves({"a": [[epoch(1, None)]]}, "accuracy", method_styles(["a"], "source_only")) is None
+    assert (
+        learning_curves({"a": [[epoch(1, None)]]}, "accuracy", Unit("%"), method_styles(["a"], "source_only")) is None
+    )
 
 
 def test_tsne_separates_what_is_apart_and_repeats_itself() -> None:

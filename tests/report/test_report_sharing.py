@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from isthmus.report.sharing import Sharing, course_plot, links, neighbours, network_plot, weights_plot
+from isthmus.report.units import Unit
 
 NAMES = ("a", "b$", "c", "d")
 
@@ -65,7 +66,8 @@ def test_other_findings_are_none() -> None:
 def test_figures(sizes: dict[str, int]) -> None:
     found = sharing(**sizes)
     row: Any = {"epoch": 3, "losses": {}, "metrics": {"average": 0.5}, "scores": {}}
-    for text in (network_plot(found), weights_plot(found), course_plot(found, [row], "accuracy")):
+    course = course_plot(found, [row], "accuracy", Unit("%"))
+    for text in (network_plot(found), weights_plot(found), course):
         assert text.startswith("<svg")
         assert text.rstrip().endswith("</svg>")
     assert network_plot(found) == network_plot(found)

@@ -53,10 +53,14 @@ def show_pixels(result: dict[str, Any]) -> None:
     from rich.console import Console
     from rich.table import Table
 
+    from isthmus.report.results import statistic
+    from isthmus.report.units import Unit
+
     table = Table("task", "metric", "value", title=f"{result['exam']}, {result['samples']} samples")
     for task, values in result["tasks"].items():
         for name, value in values.items():
-            table.add_row(task, name, f"{value:.4g}")
+            unit = Unit(result["units"][task][name])
+            table.add_row(task, name, unit.told(statistic([value])) + unit.suffix)
     Console().print(table)
 
 

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from isthmus.checks import positive
+from isthmus.data.tasks import Metric
 from isthmus.errors import DataError
 from isthmus.functional.pixelwise import (
     IGNORED,
@@ -36,18 +37,14 @@ class PixelTask(ABC):
 
     Attributes:
         name: what a network's outputs and labels are called by.
-        metrics: names of all metrics; the first is the headline.
-        errors: those of them that are better where they are lower.
-        unit: of errors with one: `°` or `px`.
+        metrics: that predictions are measured by; the first is the headline.
         channels: of the map that a network gives.
         width: of the vector that it gives besides; 0 for none.
         first_scale: times the output layer's initial weights.
     """
 
     name: ClassVar[str]
-    metrics: ClassVar[tuple[str, ...]]
-    errors: ClassVar[tuple[str, ...]] = ()
-    unit: ClassVar[str] = ""
+    metrics: ClassVar[tuple[Metric, ...]]
     width: ClassVar[int] = 0
     first_scale: ClassVar[float] = 1.0
 
@@ -89,9 +86,10 @@ class SurfaceNormals(PixelTask):
     """The direction of the surface at each pixel: (n, 3, height, width), in camera coordinates, of any length."""
 
     name = "normals"
-    metrics = ("rmse", "mean", "median", "<11.25°", "<22.5°", "<30°")
-    errors = ("rmse", "mean", "median")
-    unit = "°"
+    metrics = (
+        *(Metric(name, "°", False) for name in ("rmse", "mean", "median")),
+        *(Metric(name) for name in ("<11.25°", "<22.5°", "<30°")),
+    )
 
     @property
     def channels(self) -> int:
@@ -120,7 +118,7 @@ class Segmentation(PixelTask):
 
     classes: tuple[str, ...]
     name = "segmentation"
-    metrics = ("miou", "accuracy")
+    metrics = (Metric("miou"), Metric("accuracy"))
 
     def __post_init__(self) -> None:
         if len(self.classes) > IGNORED:
@@ -163,8 +161,7 @@ class Depth(PixelTask):
     """Distance from the camera's plane at each pixel: (n, height, width), positive."""
 
     name = "depth"
-    metrics = ("abs_rel", "rmse", "δ<1.25")
-    errors = ("abs_rel", "rmse")
+    metrics = (Metric("abs_rel", "%", False), Metric("rmse", "", False), Metric("δ<1.25"))
 
     @property
     def channels(self) -> int:
@@ -205,8 +202,6 @@ class Keypoints(PixelTask):
     depth: bool = True
     name = "keypoints"
     first_scale = 0.01
-    errors = ("mean", "depth mean")
-    unit = "px"
 
     def __post_init__(self) -> None:
         positive(side=self.side, deviation=self.deviation)
@@ -216,8 +211,9 @@ class Keypoints(PixelTask):
         return len(self.names)
 
     @property
-    def metrics(self) -> tuple[str, ...]:  # type: ignore[override]
-        return ("mean", "found", "depth mean") if self.depth else ("mean", "found")
+    def metrics(self) -> tuple[Metric, ...]:  # type: ignore[override]
+        depths = (Metric("depth mean", "", False),) if self.depth else ()
+        return (Metric("mean", "px", False), Metric("found"), *depths)
 
     @property
     def width(self) -> int:  # type: ignore[override]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
-from typing import Union
+from typing import ClassVar, Union
 
 import torch
 from torch import Tensor
@@ -31,6 +31,21 @@ class Setting(str, Enum):
 
 
 @dataclass(frozen=True)
+class Metric:
+    """What predictions are measured by.
+
+    Attributes:
+        name: of the number.
+        unit: `%` of a share, which is 1 where percents are 100; else `°`, `px`, `dB`, or nothing.
+        higher_is_better: whether it is.
+    """
+
+    name: str
+    unit: str = "%"
+    higher_is_better: bool = True
+
+
+@dataclass(frozen=True)
 class Classification:
     """One of several named classes for each image.
 
@@ -38,9 +53,8 @@ class Classification:
     2
     """
 
+    metrics: ClassVar[tuple[Metric, ...]] = (Metric("accuracy"),)
     classes: tuple[str, ...]
-    metric = "accuracy"
-    higher_is_better = True
 
     def __post_init__(self) -> None:
         if len(self.classes) < 2:
@@ -64,10 +78,8 @@ class Completion:
         hole: side of the square, in pixels.
     """
 
+    metrics: ClassVar[tuple[Metric, ...]] = (Metric("L2 loss", "", False), Metric("PSNR", "dB"))
     hole: int
-    metric = "L2 loss"
-    besides = "PSNR dB"
-    higher_is_better = False
 
     def __post_init__(self) -> None:
         at_least(1, hole=self.hole)
@@ -85,9 +97,7 @@ class Completion:
 class Generation:
     """New images like those of the domain."""
 
-    metric = "Fréchet distance"
-    besides = "novelty"
-    higher_is_better = False
+    metrics: ClassVar[tuple[Metric, ...]] = (Metric("Fréchet distance", "", False), Metric("novelty"))
 
 
 ImageTask = Union[Completion, Generation]

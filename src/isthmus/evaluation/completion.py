@@ -59,4 +59,5 @@ def completion_errors(
         found.append(((completed - whole) / 2).square().flatten(1).double())
     squares = torch.cat(found)
     ratios = -10 * squares.mean(dim=1).clamp(min=1e-12).log10()
-    return {task.metric: squares.sum(dim=1).mean().item(), task.besides: ratios.mean().item()}
+    loss, ratio = task.metrics
+    return {loss.name: squares.sum(dim=1).mean().item(), ratio.name: ratios.mean().item()}

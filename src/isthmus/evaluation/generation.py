@@ -54,7 +54,8 @@ def generation_errors(images: Tensor, real: Tensor, training: Tensor) -> dict[st
         training: of the domain.
     """
     found, usual = (nearest(those[:LOOKED_UP], training).median() for those in (images, real))
-    return {Generation.metric: distance(images, real), Generation.besides: (found / usual.clamp(min=1e-12)).item()}
+    near, new = Generation.metrics
+    return {near.name: distance(images, real), new.name: (found / usual.clamp(min=1e-12)).item()}
 
 
 def distance(images: Tensor, real: Tensor) -> float:

@@ -28,7 +28,7 @@ LOOKED_AT = 100
 def measure_images(
     networks: Sequence[object], problem: Problem, precision: Precision = nullcontext
 ) -> tuple[Metrics, Metrics]:
-    """The headline metric on average and of each domain, then the other likewise; and the label-free score.
+    """Each metric on average and of each domain, the headline's first; and the label-free score.
 
     Args:
         networks: of each domain.
@@ -46,27 +46,11 @@ def measure_images(
         found[domain.name] = on_exam
         training.append(on_training)
     metrics: Metrics = {}
-    for metric in next(iter(found.values())):  # none without exams
-        by_domain = {_head(domain, metric, problem): values[metric] for domain, values in found.items()}
-        metrics |= {_head(AVERAGE, metric, problem): fmean(by_domain.values()), **by_domain}
+    for place, metric in enumerate(next(iter(found.values()))):  # none without exams
+        suffix = f" {metric}" if place else ""  # the headline goes by the domain alone
+        by_domain = {f"{domain}{suffix}": values[metric] for domain, values in found.items()}
+        metrics |= {f"{AVERAGE}{suffix}": fmean(by_domain.values()), **by_domain}
     return metrics, {ON_TRAINING: -fmean(training)}
-
-
-def directions(problem: Problem) -> dict[str, bool]:
-    """Of each metric that `measure_images` gives, whether higher is better."""
-    task = problem.image_task
-    places = (AVERAGE, *(domain.name for domain in problem.domains))
-    if task is None:
-        return {}
-    return {_head(p, task.metric, problem): task.higher_is_better for p in places} | {
-        _head(p, task.besides, problem): True for p in places
-    }
-
-
-def _head(place: str, metric: str, problem: Problem) -> str:
-    """The headline metric goes by the place alone."""
-    assert problem.image_task is not None
-    return place if metric == problem.image_task.metric else f"{place} {metric}"
 
 
 def _completing(
@@ -76,7 +60,7 @@ def _completing(
     some = Subset(domain.samples, shuffled(len(domain.samples))[:LOOKED_AT])
     on_training = completion_errors(network, some, input, domain.task, precision=precision)
     on_exam = completion_errors(network, exam.samples, input, domain.task, precision=precision) if exam else {}
-    return on_exam, on_training[domain.task.metric]
+    return on_exam, on_training[domain.task.metrics[0].name]
 
 
 def _generating(

@@ -22,7 +22,7 @@ from isthmus.report.pixelwise import coloured
 def evaluate_pixels(
     folder: Path, problem: str | None = None, *, data_root: Path | None = None, accelerator: Accelerator = "auto"
 ) -> dict[str, Any]:
-    """Every metric of a model on a problem's exam, by task.
+    """Every metric of a model on a problem's exam, by task, and their units.
 
     Args:
         folder: of the model.
@@ -46,7 +46,8 @@ def evaluate_pixels(
         raise DataError(f"The model was not trained for `{problem or exam.name}`: its tasks are others.")
     model.network.to(device_of(accelerator))
     found = measure(model.network, exam.samples, exam.pixels.only(known), model.input, title="Measuring")
-    return {"exam": exam.name, "samples": len(exam.samples), "tasks": found}
+    units = {task.name: {metric.name: metric.unit for metric in task.metrics} for task in known}
+    return {"exam": exam.name, "samples": len(exam.samples), "tasks": found, "units": units}
 
 
 def predict_pixels(

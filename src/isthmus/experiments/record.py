@@ -10,6 +10,7 @@ from pathlib import Path
 
 from torch import Tensor
 
+from isthmus.data.tasks import Metric
 from isthmus.engine.checkpoints import write_atomically
 from isthmus.evaluation.examination import Examination
 from isthmus.experiments.folders import write_json
@@ -50,21 +51,25 @@ class Record:
         self.selected_epoch = epoch
         self.selected_weights = {name: value.detach().clone() for name, value in weights.items()}
 
-    def results(self, higher_is_better: Mapping[str, bool] = {}) -> dict[str, Scores]:
-        """`last`, `selected` and `oracle` score by classifier, or metric; empty without an exam.
+    @property
+    def heads(self) -> list[str]:
+        """Names of what was measured: classifiers, domains or metrics; none without an exam."""
+        return next((list(row["metrics"]) for row in reversed(self.rows) if row["metrics"]), [])
 
-        Args:
-            higher_is_better: of each metric that is not an accuracy.
+    def results(self, metrics: Mapping[str, Metric]) -> dict[str, Scores]:
+        """`last`, `selected` and `oracle` score of each head, by what it is measured in.
+
+        Epochs of an earlier version may lack a head: they are passed over.
         """
         examined = [row["metrics"] for row in self.rows if row["metrics"]]
-        selected = [row["metrics"] for row in self.rows if row["epoch"] == self.selected_epoch]
+        selected = next((row["metrics"] for row in self.rows if row["epoch"] == self.selected_epoch), {})
         return {
             head: {
                 "last": examined[-1][head],
-                "selected": selected[0][head],
-                "oracle": (max if higher_is_better.get(head, True) else min)(row[head] for row in examined),
+                "selected": selected.get(head),
+                "oracle": (max if metric.higher_is_better else min)(row[head] for row in examined if head in row),
             }
-            for head in (examined[-1] if examined else ())
+            for head, metric in metrics.items()
         }
 
     def flat_row(self, position: int) -> dict[str, float]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -14,18 +14,17 @@ import torch
 from isthmus.data.digests import data_digests
 from isthmus.data.inputs import ImageInput, describe
 from isthmus.data.problems import Domain, Exam, Problem
-from isthmus.data.tasks import Setting
+from isthmus.data.tasks import Metric, Setting
 from isthmus.engine.hardware import Hardware
 from isthmus.engine.trainer import Trainer
-from isthmus.evaluation.images import directions as image_directions
 from isthmus.experiments.folders import write_json
 from isthmus.experiments.record import Record
+from isthmus.names import AVERAGE
 from isthmus.report.results import (
     RESULTS,
     SCHEMA,
     Diagnostic,
     ExamRecord,
-    Headline,
     ProblemRecord,
     Results,
     RunRecord,
@@ -96,7 +95,9 @@ def run_result(
     method: str, seed: int, problem: Problem, trainer: Trainer, record: Record, select_by: str, folder: str
 ) -> RunRecord:
     """One entry of `runs`."""
-    heads = record.results(directions(problem))
+    headline, others = metrics_of(problem)
+    metrics = {head: others.get(head, headline) for head in record.heads}
+    scores = record.results(metrics)
     unknown: Scores = {"last": None, "selected": None, "oracle": None}
     # Domains of a joint problem take turns.
     domains = 1 if problem.setting is Setting.JOINT else len(problem.domains)
@@ -104,8 +105,10 @@ def run_result(
     return {
         "method": method,
         "seed": seed,
-        **_headline(problem),
-        "scores": next(iter(heads.values()), unknown),
+        "metric": headline.name,
+        "higher_is_better": headline.higher_is_better,
+        "unit": headline.unit,
+        "scores": next(iter(scores.values()), unknown),
         "selected_by": select_by,
         "selected_epoch": record.selected_epoch,
         "epochs": trainer.epoch,
@@ -115,7 +118,7 @@ def run_result(
         "peak_memory_mb": peak_memory_mb(trainer.fabric.device),
         "parameters": sum(parameter.numel() for parameter in trainer.method.parameters()),
         "diagnostics": diagnostics(problem, record),
-        "heads": heads,
+        "heads": {head: {**scores[head], "unit": metric.unit} for head, metric in metrics.items()},
         "folder": folder,
     }
 
@@ -136,22 +139,15 @@ def diagnostics(problem: Problem, record: Record) -> list[Diagnostic]:
     return found
 
 
-def directions(problem: Problem) -> dict[str, bool]:
-    """Of each metric that is no accuracy, whether higher is better."""
-    return image_directions(problem) | {
-        f"{task.name} {metric}": metric not in task.errors for task in problem.tasks.every for metric in task.metrics
-    }
-
-
-def _headline(problem: Problem) -> Headline:
-    """What the scores of a run are."""
-    if images := problem.image_task:
-        return {"metric": images.metric, "higher_is_better": images.higher_is_better, "unit": ""}
-    if problem.setting is not Setting.ASSISTED:
-        return {"metric": problem.task.metric, "higher_is_better": problem.task.higher_is_better, "unit": "%"}
-    task = problem.tasks.main[0]
-    name = f"{task.name} {task.metrics[0]}"
-    return {"metric": name, "higher_is_better": directions(problem)[name], "unit": task.unit or "%"}
+def metrics_of(problem: Problem) -> tuple[Metric, dict[str, Metric]]:
+    """The headline's metric, and by name those of the heads that are measured in others."""
+    if problem.setting is Setting.ASSISTED:
+        heads = {f"{task.name} {metric.name}": metric for task in problem.tasks.every for metric in task.metrics}
+        name, metric = next(iter(heads.items()))
+        return replace(metric, name=name), heads
+    headline, *besides = (problem.image_task or problem.task).metrics
+    places = (AVERAGE, *(domain.name for domain in problem.domains))
+    return headline, {f"{place} {metric.name}": metric for metric in besides for place in places}
 
 
 def _has_classes(problem: Problem) -> bool:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from isthmus.report.results import EpochRow, Results, statistic
 from isthmus.report.tables import ORACLE_HEADING
-from isthmus.report.units import factor, in_unit, unit
+from isthmus.report.units import Unit, unit_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -47,7 +47,7 @@ def method_styles(methods: Iterable[str], baseline: str) -> dict[str, Style]:
 
 def score_plot(results: Results, styles: dict[str, Style]) -> str:
     """Last, selected and oracle scores with standard errors, a line per method; for results with an exam."""
-    rows, times = results["summary"], factor(results)
+    rows, unit = results["summary"], unit_of(results)
     figure, (axes,) = _figure(1, 1, height=0.9 + 0.42 * len(rows))
     for y, row in enumerate(rows):
         colour = styles[row["method"]].colour
@@ -58,33 +58,31 @@ def score_plot(results: Results, styles: dict[str, Style]) -> str:
         )
         for offset, value, look in looks:
             if value["mean"] is not None:
-                error = None if value["stderr"] is None else times * value["stderr"]
-                axes.errorbar(times * value["mean"], y + offset, xerr=error, linestyle="none", capsize=3, **look)
+                error = None if value["stderr"] is None else unit.times * value["stderr"]
+                axes.errorbar(unit.times * value["mean"], y + offset, xerr=error, linestyle="none", capsize=3, **look)
     axes.set_yticks(range(len(rows)), [_short(row["method"]) for row in rows])
     axes.set_ylim(len(rows) - 0.5, -0.5)
     low, high = axes.get_xlim()
-    if unit(results) and high - low < SPAN:  # so that two points of difference do not look like twenty
+    if unit.mark and high - low < SPAN:  # so that two points of difference do not look like twenty
         axes.set_xlim((low + high - SPAN) / 2, (low + high + SPAN) / 2)
     axes.grid(False)
     axes.grid(axis="x", color=RULE)
-    axes.set_xlabel(f"{results['runs'][0]['metric']}{in_unit(results)}")
+    axes.set_xlabel(f"{results['runs'][0]['metric']}{unit.phrase}")
     _legend_of_scores(axes)
     return svg(figure)
 
 
-def learning_curves(
-    histories: Histories, metric: str, styles: dict[str, Style], *, times: float = 100.0, unit: str = "percent"
-) -> str | None:
+def learning_curves(histories: Histories, metric: str, unit: Unit, styles: dict[str, Style]) -> str | None:
     """The exam's metric and each label-free score by epoch: mean and standard error over seeds; None without any."""
 
     def on_exam(row: EpochRow) -> float | None:
         value = next(iter(row["metrics"].values()), None)
-        return None if value is None else times * value
+        return None if value is None else unit.times * value
 
     rows = [row for seeds in histories.values() for history in seeds for row in history]
     panels: dict[str, Callable[[EpochRow], float | None]] = {}
     if any(row["metrics"] for row in rows):
-        panels[f"{metric} on the exam" + (f", {unit}" if unit else "")] = on_exam
+        panels[f"{metric}{unit.phrase} on the exam"] = on_exam
     for name in dict.fromkeys(name for row in rows for name in row["scores"]):
         panels[f"{_spaced(name)} (label-free)"] = lambda row, name=name: row["scores"].get(name)  # type: ignore[misc]
     if not panels:

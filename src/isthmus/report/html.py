@@ -31,7 +31,7 @@ from isthmus.report.results import (
 )
 from isthmus.report.sharing import Sharing, course_plot, network_plot, weights_plot
 from isthmus.report.tables import baseline_of, caption, cells, headings, score_rows
-from isthmus.report.units import factor, spelt
+from isthmus.report.units import unit_of
 from isthmus.report.verdict import verdict
 
 if TYPE_CHECKING:
@@ -141,9 +141,7 @@ def _render(folder: Path, results: Results) -> str:
     views = {method: read_views(folder / runs[0]["folder"]) for method, runs in groups.items()}
     shown = {method: view for method, view in views.items() if view is not None}
     samples = {method: predictions(view, problem["classes"]) for method, view in shown.items()}
-    curves = learning_curves(
-        histories, results["runs"][0]["metric"], styles, times=factor(results), unit=spelt(results)
-    )
+    curves = learning_curves(histories, results["runs"][0]["metric"], unit_of(results), styles)
     found = {method: read_dense_views(folder / runs[0]["folder"]) for method, runs in groups.items()}
     dense = {method: view for method, view in found.items() if view}
     pictured = {method: read_image_views(folder / runs[0]["folder"]) for method, runs in groups.items()}
@@ -171,7 +169,7 @@ def _render(folder: Path, results: Results) -> str:
         categories=_categories(folder, groups, problem),
         sharing=_sharing(folder, results, groups),
         samples={method: found for method, found in samples.items() if found},
-        metrics=[heading(name) for name in metric_names(results)],
+        metrics=[heading(results, name) for name in metric_names(results)],
         metric_rows=metric_rows(results),
         grids={task: _data(prediction_grid(dense, task)) for task in _shown_tasks(dense)},
         image_grids=_image_grids({method: view for method, view in pictured.items() if view}, problem),
@@ -233,9 +231,7 @@ def _sharing(folder: Path, results: Results, groups: dict[str, list[RunRecord]])
     for method, runs in groups.items():
         place = folder / runs[0]["folder"]
         if sharing := Sharing.read(read_findings(place), domains):
-            course = course_plot(
-                sharing, read_history(place), runs[0]["metric"], times=factor(results), unit=spelt(results)
-            )
+            course = course_plot(sharing, read_history(place), runs[0]["metric"], unit_of(results))
             plots = network_plot(sharing), weights_plot(sharing), course
             found.append(SharedLayers(method, sharing.summary(), sharing.layers, *map(_data, plots)))
     return found

@@ -7,13 +7,10 @@ from typing import TYPE_CHECKING
 from isthmus.names import AVERAGE
 from isthmus.report.results import Results, RunRecord, Statistic, by_method, statistic
 from isthmus.report.tables import own_heads
-from isthmus.report.units import told
+from isthmus.report.units import unit_of
 
 if TYPE_CHECKING:
     from rich.table import Table
-
-ERRORS = ("rmse", "mean", "median", "abs_rel", "dB")
-"""Metrics that are no shares."""
 
 
 def metric_names(results: Results) -> list[str]:
@@ -25,13 +22,13 @@ def metric_names(results: Results) -> list[str]:
 
 
 def metric_rows(results: Results) -> list[tuple[str, list[str]]]:
-    """Each method with its metrics after the last epoch, over seeds: shares in percent, errors in their unit.
+    """Each method with its metrics after the last epoch, over seeds, in the unit of its heading.
 
     A method that does not learn a task has no metrics of it.
     """
     names = metric_names(results)
     return [
-        (method, [told(_last(runs, name), times_of(name)) for name in names])
+        (method, [unit_of(results, name).told(_last(runs, name)) for name in names])
         for method, runs in by_method(results["runs"]).items()
     ]
 
@@ -40,22 +37,13 @@ def _last(runs: list[RunRecord], metric: str) -> Statistic:
     return statistic(run["heads"][metric]["last"] for run in runs if metric in run["heads"])
 
 
-def times_of(metric: str) -> float:
-    """What a metric's values are multiplied by in a table."""
-    return 1.0 if metric.split()[-1] in ERRORS else 100.0
-
-
-def heading(metric: str) -> str:
-    """A metric's name with its unit.
-
-    >>> heading("normals <30°"), heading("normals rmse")
-    ('normals <30° %', 'normals rmse')
-    """
-    return metric if times_of(metric) == 1 else f"{metric} %"
+def heading(results: Results, metric: str) -> str:
+    """A metric's name with its unit."""
+    return f"{metric} {unit_of(results, metric).mark}".rstrip()
 
 
 def metric_table(results: Results) -> Table:
-    """The first main task's metrics, for the terminal; for results with an exam."""
+    """The first main task's metrics, or those that are a joint problem's averages; for results with an exam."""
     from rich import box
     from rich.table import Table
 
@@ -65,7 +53,7 @@ def metric_table(results: Results) -> Table:
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, title=f"{task}, last epoch")
     table.add_column("method", overflow="fold")
     for place in shown:
-        table.add_column(heading(names[place].removeprefix(f"{task} ")), justify="right")
+        table.add_column(heading(results, names[place]).removeprefix(f"{task} "), justify="right")
     for method, values in metric_rows(results):
         table.add_row(method, *(values[place] for place in shown))
     return table

@@ -38,19 +38,23 @@ class Diagnostic(TypedDict):
     message: str
 
 
-class Headline(TypedDict):
-    """What the scores of a run are: shares in [0, 1] where the unit is `%`, else numbers of that unit."""
+class HeadScores(Scores, total=False):
+    """In a unit of their own, which results of earlier versions do not say."""
 
-    metric: str
-    higher_is_better: bool
     unit: str
 
 
-class RunRecord(Headline):
-    """One method trained with one seed; `folder` is relative to that of `results.json`."""
+class RunRecord(TypedDict):
+    """One method trained with one seed; `folder` is relative to that of `results.json`.
+
+    Scores are shares, 1 for all, where the unit is `%`, else numbers of that unit.
+    """
 
     method: str
     seed: int
+    metric: str
+    higher_is_better: bool
+    unit: str
     scores: Scores
     selected_by: str
     selected_epoch: int
@@ -61,7 +65,7 @@ class RunRecord(Headline):
     peak_memory_mb: float | None
     parameters: int
     diagnostics: list[Diagnostic]
-    heads: dict[str, Scores]
+    heads: dict[str, HeadScores]
     folder: str
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from isthmus.report.figures import COLOURS, GREY, INK, RULE, WIDTH, svg
 from isthmus.report.results import EpochRow
+from isthmus.report.units import Unit
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -139,17 +140,15 @@ def weights_plot(sharing: Sharing) -> str:
     return svg(figure)
 
 
-def course_plot(
-    sharing: Sharing, history: Sequence[EpochRow], metric: str, *, times: float = 100.0, unit: str = "percent"
-) -> str:
+def course_plot(sharing: Sharing, history: Sequence[EpochRow], metric: str, unit: Unit) -> str:
     """The score and the consistency term by epoch, with a mark at every weighting: the paper's figure 3."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(WIDTH, 4.4), layout="constrained")
     above, below = figure.subplots(2, 1, sharex=True)
-    scores = [(row["epoch"], times * next(iter(row["metrics"].values()))) for row in history if row["metrics"]]
+    scores = [(row["epoch"], unit.times * next(iter(row["metrics"].values()))) for row in history if row["metrics"]]
     above.plot(*zip(*scores) if scores else ([], []), color=COLOURS[0], linewidth=1.8)
-    above.set_ylabel(f"{metric}, {unit}" if unit else metric, color=INK)
+    above.set_ylabel(f"{metric}{unit.phrase}", color=INK)
     first = int(sharing.weighted_at[0])  # from which on another norm is summed up: no line leads from one to the other
     epochs = range(len(sharing.consistency))
     for part, colour, norm in ((slice(first), GREY, "squared norm"), (slice(first, None), COLOURS[1], "robust norm")):

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from isthmus.report.results import Results, RunRecord, Scores, Statistic, by_method, statistic
-from isthmus.report.units import difference, factor, in_unit, told
+from isthmus.report.units import unit_of
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -74,7 +74,7 @@ def score_rows(results: Results) -> list[ScoreRow]:
     groups = by_method(results["runs"])
     baseline = baseline_of(results)
     level = statistic(run["scores"]["last"] for run in groups.get(baseline, []))["mean"]
-    times, shown = factor(results), own_heads(results)
+    times, shown = unit_of(results).times, own_heads(results)
     blocks = [
         _block(method, runs, None if method == baseline else level, times, shown) for method, runs in groups.items()
     ]
@@ -98,13 +98,10 @@ def ranking_score(results: Results) -> str:
     return results["runs"][0]["selected_by"]
 
 
-def percent(value: Statistic) -> str:
-    """Mean and standard error in percent.
-
-    >>> percent({"mean": 0.763, "stderr": 0.008})
-    '76.3 ± 0.8'
-    """
-    return told(value, 100)
+def metric_title(results: Results) -> str:
+    """The headline's metric, as a sentence begins."""
+    name = results["runs"][0]["metric"]
+    return name[0].upper() + name[1:]
 
 
 def plain(value: Statistic) -> str:
@@ -138,8 +135,9 @@ def cells(results: Results, row: ScoreRow) -> list[str]:
     )
     if results["problem"]["exam"] is None:
         return [label, plain(row.label_free), *tail]
-    gain = ["" if row.gain is None else f"{row.gain:+.1f}"] if _has_gain(results) else []
-    last, selected, oracle = (told(value, factor(results)) for value in (row.last, row.selected, row.oracle))
+    unit = unit_of(results)
+    gain = ["" if row.gain is None else f"{row.gain:+.{unit.decimals(row.last)}f}"] if _has_gain(results) else []
+    last, selected, oracle = map(unit.told, (row.last, row.selected, row.oracle))
     return [label, last, *gain, selected, oracle, *tail]
 
 
@@ -150,17 +148,18 @@ def caption(results: Results) -> str:
     if exam is None:
         score = ranking_score(results)
         return (
-            f"Accuracy is unknown: there is no exam. Ranked by {score}, a label-free score, higher is better; {spread}."
+            f"{metric_title(results)} is unknown: there is no exam. "
+            f"Ranked by {score}, a label-free score, higher is better; {spread}."
         )
-    run = results["runs"][0]
-    better = "" if run["higher_is_better"] else ", lower is better"
+    unit = unit_of(results)
+    better = "" if results["runs"][0]["higher_is_better"] else ", lower is better"
     seen = "; its samples were also trained on, without their labels" if exam["transductive"] else ""
     gain = ""
     if _has_gain(results):
-        gain = f" Gain: {difference(results) or 'difference'} of the last epoch over {baseline_of(results)}."
+        gain = f" Gain: {unit.difference or 'difference'} of the last epoch over {baseline_of(results)}."
     place = f"{exam['name']} ({exam['samples']:,} samples{seen})"
-    score = f"{run['metric'][0].upper()}{run['metric'][1:]}{in_unit(results)}{better}"
-    return f"{score}, on {place}; {spread}. Selected by {run['selected_by']}.{gain}"
+    score = f"{metric_title(results)}{unit.phrase}{better}"
+    return f"{score}, on {place}; {spread}. Selected by {ranking_score(results)}.{gain}"
 
 
 def summary_table(results: Results) -> Table:

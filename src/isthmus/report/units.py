@@ -1,43 +1,69 @@
-"""What scores are told in: shares in percent, and errors in units of their own."""
+"""What scores are told in: shares in percent, and other numbers in units of their own."""
 
 from __future__ import annotations
 
+import math
+from dataclasses import dataclass
+
 from isthmus.report.results import Results, Statistic
 
-NAMES = {"%": "percent", "°": "degrees", "px": "pixels", "": ""}
+NAMES = {"%": "percent", "°": "degrees", "px": "pixels", "dB": "decibels", "": ""}
 
 
-def unit(results: Results) -> str:
-    """Of the headline: `%`, `°`, `px`, or nothing."""
-    return results["runs"][0].get("unit", "%")
+@dataclass(frozen=True)
+class Unit:
+    """How scores are told.
 
-
-def factor(results: Results) -> float:
-    """What scores are multiplied by to be told in their unit."""
-    return 100.0 if unit(results) == "%" else 1.0
-
-
-def spelt(results: Results) -> str:
-    """The unit's name."""
-    return NAMES[unit(results)]
-
-
-def in_unit(results: Results) -> str:
-    """The unit behind the metric's name, where there is one."""
-    return f" in {spelt(results)}" if unit(results) else ""
-
-
-def difference(results: Results) -> str:
-    """What differences of scores are told in."""
-    return "points" if unit(results) == "%" else spelt(results)
-
-
-def told(value: Statistic, times: float) -> str:
-    """Mean and standard error, times a factor.
-
-    >>> told({"mean": 0.763, "stderr": 0.008}, 100)
-    '76.3 ± 0.8'
+    Attributes:
+        mark: `%`, `°`, `px`, `dB`, or nothing.
     """
-    if value["mean"] is None:
-        return "–"
-    return f"{times * value['mean']:.1f}" + ("" if value["stderr"] is None else f" ± {times * value['stderr']:.1f}")
+
+    mark: str
+
+    @property
+    def times(self) -> float:
+        """What scores are multiplied by."""
+        return 100.0 if self.mark == "%" else 1.0
+
+    @property
+    def suffix(self) -> str:
+        """The mark as it stands behind a number."""
+        return self.mark if self.mark in ("°", "") else f" {self.mark}"
+
+    @property
+    def phrase(self) -> str:
+        """What stands behind the metric's name, if anything."""
+        return f" in {NAMES[self.mark]}" if self.mark else ""
+
+    @property
+    def difference(self) -> str:
+        """What differences of scores are told in."""
+        return "points" if self.mark == "%" else NAMES[self.mark]
+
+    def decimals(self, value: Statistic) -> int:
+        """One, but of numbers below one that have no mark as many as make three significant digits.
+
+        >>> Unit("").decimals({"mean": 0.0763, "stderr": None}), Unit("°").decimals({"mean": 0.0763, "stderr": None})
+        (4, 1)
+        """
+        size = abs(value["mean"] or 0.0)
+        return 2 - math.floor(math.log10(size)) if 0 < size < 1 and not self.mark else 1
+
+    def told(self, value: Statistic, decimals: int | None = None) -> str:
+        """Mean and standard error.
+
+        >>> Unit("%").told({"mean": 0.763, "stderr": 0.008})
+        '76.3 ± 0.8'
+        """
+        digits = self.decimals(value) if decimals is None else decimals
+        numbers = [number for number in (value["mean"], value["stderr"]) if number is not None]
+        return " ± ".join(f"{self.times * number:.{digits}f}" for number in numbers) or "–"
+
+
+def unit_of(results: Results, head: str | None = None) -> Unit:
+    """The headline's, or a head's: none where results of an earlier version do not say it."""
+    headline = results["runs"][0]
+    units = {headline["metric"]: headline.get("unit", "%")}
+    for run in results["runs"]:
+        units |= {name: scores["unit"] for name, scores in run["heads"].items() if "unit" in scores}
+    return Unit(units.get(head or headline["metric"], ""))

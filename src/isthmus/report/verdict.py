@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 
 from isthmus.report.results import Results, SummaryRow
-from isthmus.report.tables import baseline_of, is_bound, ranking_score, score_rows
-from isthmus.report.units import difference, factor, told, unit
+from isthmus.report.tables import baseline_of, is_bound, metric_title, ranking_score, score_rows
+from isthmus.report.units import unit_of
 
 
 def verdict(results: Results) -> str:
@@ -25,11 +25,12 @@ def verdict(results: Results) -> str:
 
 
 def _against(results: Results, best: SummaryRow, rival: SummaryRow, sign: int, tried: int) -> str:
-    metric, times, mark = results["runs"][0]["metric"], factor(results), _mark(results)
-    gain = sign * times * ((best["last"]["mean"] or 0.0) - (rival["last"]["mean"] or 0.0))
-    size = f"{abs(gain):.1f} {difference(results)}".rstrip()
+    metric, unit = results["runs"][0]["metric"], unit_of(results)
+    decimals = unit.decimals(best["last"])
+    gain = sign * unit.times * ((best["last"]["mean"] or 0.0) - (rival["last"]["mean"] or 0.0))
+    size = f"{abs(gain):.{decimals}f} {unit.difference}".rstrip()
     place = f"{size} {'ahead of' if gain >= 0 else 'behind'} {rival['method']}"
-    scores = f"{told(best['last'], times)} against {told(rival['last'], times)}{mark}"
+    scores = f"{unit.told(best['last'])} against {unit.told(rival['last'])}{unit.suffix}"
     facts = f"{metric} {scores}, last epoch, {_seeds(best, rival)}"
     chosen = f", the best of {tried} methods," if tried > 1 else ""
     errors = best["last"]["stderr"], rival["last"]["stderr"]
@@ -38,11 +39,11 @@ def _against(results: Results, best: SummaryRow, rival: SummaryRow, sign: int, t
             f"{best['method']}{chosen} is {place} ({facts}). "
             "One seed is no evidence: how much of this is noise is unknown."
         )
-    noise = 2 * times * math.hypot(errors[0], errors[1])
+    noise = 2 * unit.times * math.hypot(errors[0], errors[1])
     if abs(gain) <= noise:
         return (
             f"{best['method']}{chosen} is {place}, which is within noise "
-            f"(±{noise:.1f} at two standard errors; {facts})."
+            f"(±{noise:.{decimals}f} at two standard errors; {facts})."
         )
     if gain > 0:
         best_of = f", best of {tried} methods" if tried > 1 else ""
@@ -56,18 +57,15 @@ def _alone(results: Results, row: SummaryRow) -> str:
     noise = " One seed: how much of this is noise is unknown." if row["n"] == 1 else ""
     baseline = baseline_of(results)
     advice = "" if row["method"] == baseline else f" Compare with {baseline} to see what it gains."
-    score = f"{told(row['last'], factor(results))}{_mark(results)} {results['runs'][0]['metric']}"
+    unit = unit_of(results)
+    score = f"{unit.told(row['last'])}{unit.suffix} {results['runs'][0]['metric']}"
     return f"{row['method']} reaches {score}{place} (last epoch, {_seeds(row, row)}).{noise}{advice}"
-
-
-def _mark(results: Results) -> str:
-    return unit(results) if unit(results) in ("°", "") else f" {unit(results)}"
 
 
 def _without_exam(results: Results) -> str:
     score = ranking_score(results)
     rows = score_rows(results)
-    unknown = "Accuracy is unknown: there is no exam."
+    unknown = f"{metric_title(results)} is unknown: there is no exam."
     if len(rows) == 1:
         return (
             f"{unknown} {rows[0].label} has been trained; {score}, a label-free score, is all there is to judge it by."
