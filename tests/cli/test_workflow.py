@@ -323,6 +323,10 @@ def test_what_is_finished_is_shown_after_a_kill(
     assert "source_only" in out
     assert f"Report: {Path('out/report.html')}" in out
     assert [run["method"] for run in parsed(isthmus_command, "report", "out", "--json")["runs"]] == ["source_only"]
+    code, out, err = isthmus_command("report", "out", "--markdown")
+    assert (code, err) == (0, "")
+    assert [line.count("|") for line in out.splitlines()[:3]] == [out.splitlines()[0].count("|")] * 3
+    assert out.splitlines()[2].startswith("| source_only | **")
 
 
 @pytest.mark.parametrize("command", ["", "compare", "fit", "evaluate", "predict", "report", "methods", "problems"])

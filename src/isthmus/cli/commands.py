@@ -167,17 +167,20 @@ def predict(
         write_rows(rows, file, json)
 
 
-def report(out: Path, *, json: bool = False) -> None:
+def report(out: Path, *, markdown: bool = False, json: bool = False) -> None:
     """Draw the report of an output folder again, of the runs that are finished, and print their table.
 
     Args:
         out: folder that `isthmus compare` or `isthmus fit` wrote.
+        markdown: print the table as Markdown.
         json: print the content of results.json.
     """
     from isthmus.report.html import write_report
+    from isthmus.report.results import read_results
+    from isthmus.report.tables import markdown_table
 
     write_report(out)
-    show_results(out, json)
+    print(markdown_table(read_results(out)), end="") if markdown else show_results(out, json)
 
 
 def methods(name: str | None = None, *, json: bool = False) -> None:
