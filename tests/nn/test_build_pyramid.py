@@ -21,7 +21,7 @@ def test_names_carry_the_widths() -> None:
     [
         ("pyramid", (7,), "is for images, but the inputs have shape"),
         ("pyramid:depth=3", (3, 32, 32), "`pyramid` has no option `depth`; its options are: `width`, `decoder`"),
-        ("resnet10t:pretrained=maybe", (3, 32, 32), "Expected `resnet10t:pretrained=true` or `=false`"),
+        ("resnet10t:pretrained=maybe", (3, 32, 32), "`pretrained` of `resnet10t` as `bool`, but got `maybe`"),
         ("no-such-model:pretrained=false", (3, 32, 32), "timm cannot build it"),
     ],
 )
