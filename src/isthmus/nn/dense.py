@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol, get_args, runtime_checkable
+from typing import Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Float
@@ -19,9 +19,8 @@ from isthmus.checks import one_of
 from isthmus.errors import OptionError
 from isthmus.nn.pyramids import Pyramid, he_initialised
 
-Depth = Literal["layer-1", "layer-2", "layer-3", "layer-4", "up-1", "up-2", "up-3", "out"]
+DEPTHS = ("layer-1", "layer-2", "layer-3", "layer-4", "up-1", "up-2", "up-3", "out")
 """Places in the network that freezing and discriminators refer to, from the images to the outputs."""
-DEPTHS: tuple[Depth, ...] = get_args(Depth)
 
 HIDDEN = 256
 """Width of each of the two hidden layers before a vector."""
@@ -135,7 +134,7 @@ class DenseNetwork(nn.Module):
             return dense.split(len(source))
         return self(source), self(target)
 
-    def modules_at(self, depth: Depth) -> list[nn.Module]:
+    def modules_at(self, depth: str) -> list[nn.Module]:
         """The modules that make up one depth; every parameter belongs to exactly one."""
         one_of(DEPTHS, depth=depth)
         if depth == "out":
@@ -145,7 +144,7 @@ class DenseNetwork(nn.Module):
             return [self.encoder.stages[place]]
         return [self.lateral, self.ups[0]] if depth == "up-1" else [self.ups[place - 4]]
 
-    def modules_after(self, depth: Depth) -> list[nn.Module]:
+    def modules_after(self, depth: str) -> list[nn.Module]:
         """All modules that compute what comes after a depth, their skip connections' weights included.
 
         HeadFreeze freezes those after `up-2`: the third upsampling layer, the output layers and the vectors' layers.
