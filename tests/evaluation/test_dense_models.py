@@ -34,9 +34,7 @@ TASKS: tuple[PixelTask, ...] = (
 
 def network(tasks: tuple[PixelTask, ...] = TASKS) -> DenseNetwork:
     torch.manual_seed(0)
-    maps = {task.name: task.channels for task in tasks}
-    vectors = {task.name: task.width for task in tasks if task.width}
-    return DenseNetwork(build_pyramid(BACKBONE, INPUT.shape), maps, vectors, width=8)
+    return DenseNetwork(build_pyramid(BACKBONE, INPUT.shape), tasks)
 
 
 def images(number: int = 4) -> ArraySamples:
@@ -104,9 +102,7 @@ def test_metrics_are_those_of_the_known_angles_classes_depths_and_points() -> No
 
 def test_scores_without_target_labels_are_negated_losses() -> None:
     problem = pixels_problem()
-    torch.manual_seed(0)
-    encoder = build_pyramid(BACKBONE, problem.input.shape)
-    dense = DenseNetwork(encoder, {"normals": 3, "segmentation": 3}, width=8).eval()
+    dense = network(problem.tasks.every).eval()
     scores = label_free_scores(dense, problem)
     assert problem.source.pixels is not None
     main = problem.tasks.main[0]
@@ -116,7 +112,7 @@ def test_scores_without_target_labels_are_negated_losses() -> None:
     expected = -main.loss(maps, None, problem.source.pixels.values[main]).item()
     assert scores["main_on_source"] == pytest.approx(expected, rel=1e-5)
     assert set(scores) == {"main_on_source", "anchor_on_target"}
-    alone = DenseNetwork(build_pyramid(BACKBONE, problem.input.shape), {"normals": 3}, width=8)
+    alone = network(problem.tasks.main)
     assert set(label_free_scores(alone, problem)) == {"main_on_source"}
 
 
@@ -151,7 +147,7 @@ def test_views_hold_pictures_truth_predictions_and_features_of_both_domains(tmp_
     import numpy as np
 
     problem = pixels_problem()
-    dense = DenseNetwork(build_pyramid(BACKBONE, problem.input.shape), {"normals": 3}, width=8)
+    dense = network(problem.tasks.main)
     DenseViews(problem).write(tmp_path / "views.npz", dense)
     with np.load(tmp_path / "views.npz") as arrays:
         assert arrays["picture"].shape == (6, 64, 64, 3)

@@ -31,9 +31,11 @@ def test_normals_in_batches_are_numpys_figures_of_all_pixels(count: int) -> None
     normals = random(count, 3, 1, 2)
     predicted = normals + 0.5 * random(count, 3, 1, 2, seed=1)
     valid = torch.arange(2 * count).view(count, 1, 2) % 2 == 0
+    labels = normals.clone()
+    labels[:, 0][~valid] = torch.nan
     errors = NormalErrors()
     for part in torch.arange(count).split(7):
-        errors.add(predicted[part], normals[part], valid[part])
+        errors.add(predicted[part], labels[part])
     a, b = (x.double().movedim(1, -1)[valid].numpy() for x in (predicted, normals))
     cosine = (a * b).sum(1) / np.linalg.norm(a, axis=1) / np.linalg.norm(b, axis=1)
     angles = np.degrees(np.arccos(cosine))
@@ -74,18 +76,22 @@ def test_segmentation_is_scikit_learns() -> None:
     assert scores.ious().isnan().tolist() == [False] * 4 + [True] * 2
 
 
-def test_keypoints_in_pixels() -> None:
-    errors = KeypointErrors(near=2.0)
-    at = torch.tensor([[[3.0, 4.0], [0.0, 1.0], [100.0, 0.0]]])
-    errors.add(at, torch.zeros(1, 3, 2), torch.tensor([[True, True, False]]))
-    errors.add(torch.zeros(1, 3, 2), torch.zeros(1, 3, 2), torch.tensor([[True, False, False]]))
-    assert errors.result() == {"mean": 2.0, "found": 2 / 3}
+@pytest.mark.parametrize("depth", [False, True])
+def test_keypoints_in_pixels(depth: bool) -> None:
+    errors = KeypointErrors(near=2.0, depth=depth)
+    points = torch.tensor([[[3.0, 4.0, 1.0], [0.0, 1.0, -3.5], [100.0, 0.0, 0.0]]])[:, :, : 3 if depth else 2]
+    origin = torch.zeros_like(points)
+    first, second = origin.clone(), origin.clone()
+    first[0, 2, 0] = second[0, 1:, -1] = torch.nan
+    errors.add(points, first)
+    errors.add(origin, second)
+    assert errors.result() == {"mean": 2.0, "found": 2 / 3} | ({"depth mean": 1.5} if depth else {})
 
 
 def test_depths_by_hand() -> None:
     errors = DepthErrors()
-    errors.add(torch.tensor([1.0, 2.4, 9.0]), torch.tensor([2.0, 2.0, 1.0]), torch.tensor([True, True, False]))
-    errors.add(torch.tensor([-4.0, 3.0]), torch.tensor([4.0, 4.0]), torch.tensor([True, True]))
+    errors.add(torch.tensor([1.0, 2.4, 9.0]), torch.tensor([2.0, 2.0, torch.nan]))
+    errors.add(torch.tensor([-4.0, 3.0]), torch.tensor([4.0, 4.0]))
     assert errors.result() == pytest.approx(
         {
             "abs_rel": (0.5 + 0.2 + 2 + 0.25) / 4,
@@ -100,5 +106,5 @@ def test_depths_by_hand() -> None:
 def test_nothing_added_has_no_result(
     metric: NormalErrors | SegmentationScores | KeypointErrors | DepthErrors,
 ) -> None:
-    with pytest.raises(DataError, match="Expected at least one valid"):
+    with pytest.raises(DataError, match="Expected at least one labelled"):
         metric.result()

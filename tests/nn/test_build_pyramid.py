@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
+from isthmus.data.pixelwise import SurfaceNormals
 from isthmus.errors import OptionError
 from isthmus.nn.dense import DenseNetwork
 from isthmus.nn.pyramids import build_pyramid
@@ -21,7 +22,7 @@ def test_names_carry_the_widths() -> None:
     [
         ("pyramid", (7,), "is for images, but the inputs have shape"),
         ("pyramid:depth=3", (3, 32, 32), "`pyramid` has no option `depth`; its options are: `width`, `decoder`"),
-        ("resnet10t:pretrained=maybe", (3, 32, 32), "Expected `resnet10t:pretrained=true` or `=false`"),
+        ("resnet10t:pretrained=maybe", (3, 32, 32), "`pretrained` of `resnet10t` as `bool`, but got `maybe`"),
         ("no-such-model:pretrained=false", (3, 32, 32), "timm cannot build it"),
     ],
 )
@@ -34,7 +35,8 @@ def test_names_that_do_not_fit_are_refused(name: str, shape: tuple[int, ...], me
 def test_two_domains_pass_under_the_batch_norm_policy(policy: str) -> None:
     """Against passes by hand: what the source gives depends on the target under `joint` alone."""
     torch.manual_seed(0)
-    network = DenseNetwork(build_pyramid("pyramid:width=8", (3, 32, 32), batch_norm=policy), {"a": 2}, width=8)  # type: ignore[arg-type]
+    encoder = build_pyramid("pyramid:width=8,decoder=8", (3, 32, 32), batch_norm=policy)  # type: ignore[arg-type]
+    network = DenseNetwork(encoder, [SurfaceNormals()])
     network.train()
     source, target = torch.rand(4, 3, 32, 32), 3 * torch.rand(4, 3, 32, 32)
     before = network.encoder.stages[0][1].running_mean.clone()  # type: ignore[index, union-attr, operator]
@@ -49,4 +51,4 @@ def test_two_domains_pass_under_the_batch_norm_policy(policy: str) -> None:
     assert same == {"separate": [True, False], "joint": [False, True], "frozen": [True, True]}[policy]
     moved = not torch.equal(before, network.encoder.stages[0][1].running_mean)  # type: ignore[index, union-attr, arg-type]
     assert moved is (policy != "frozen")
-    torch.testing.assert_close(both[1].maps["a"].shape, torch.Size([4, 2, 16, 16]))
+    torch.testing.assert_close(both[1].maps["normals"].shape, torch.Size([4, 3, 16, 16]))

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import interpolate
 
+from isthmus.data.pixelwise import Keypoints, Segmentation, SurfaceNormals
 from isthmus.errors import OptionError
 from isthmus.nn.dense import DEPTHS, DenseNetwork
 from isthmus.nn.pyramids import small_pyramid, timm_pyramid
@@ -20,7 +21,8 @@ ENCODERS = ["small", "resnet10t", "convnext_atto"]
 def network(encoder: str = "small") -> DenseNetwork:
     torch.manual_seed(0)
     pyramid = small_pyramid(width=8) if encoder == "small" else timm_pyramid(encoder, pretrained=False)
-    return DenseNetwork(pyramid, {"normals": 3, "heatmaps": 8}, {"depths": 8}, width=8)
+    pyramid.decoder = 8
+    return DenseNetwork(pyramid, [SurfaceNormals(), Keypoints(tuple("abcdefgh"), side=64)])
 
 
 def images(height: int, width: int, batch: int = 2) -> Tensor:
@@ -33,8 +35,8 @@ def test_maps_have_half_the_resolution_rounded_up(encoder: str, size: tuple[int,
     dense = network(encoder).eval()(images(*size))
     half = tuple(math.ceil(side / 2) for side in size)
     assert dense.maps["normals"].shape == (2, 3, *half)
-    assert dense.maps["heatmaps"].shape == (2, 8, *half)
-    assert dense.vectors["depths"].shape == (2, 8)
+    assert dense.maps["keypoints"].shape == (2, 8, *half)
+    assert dense.vectors["keypoints"].shape == (2, 8)
     assert list(dense.features) == list(DEPTHS[:-1])
 
 
@@ -65,7 +67,7 @@ def test_a_depths_modules_change_its_features_and_those_after_alone(encoder: str
         same = [torch.equal(after.features[other], before.features[other]) for other in DEPTHS[:-1]]
         assert same == [other < place for other in range(len(DEPTHS) - 1)], depth
         assert not torch.equal(after.maps["normals"], before.maps["normals"])
-        assert torch.equal(after.vectors["depths"], before.vectors["depths"]) == (depth == "up-3")
+        assert torch.equal(after.vectors["keypoints"], before.vectors["keypoints"]) == (depth == "up-3")
 
 
 def scaled(modules: list[nn.Module]) -> None:
@@ -83,14 +85,14 @@ def test_headfreeze_freezes_the_third_upsampling_with_its_skip_and_all_outputs()
     assert any(name.startswith("ups.2.skip") for name in names)
 
 
-@pytest.mark.parametrize("output", ["normals", "depths"])
+@pytest.mark.parametrize("output", ["maps", "vectors"])
 def test_gradients_pass_through_the_frozen_head(output: str) -> None:
     dense = network()
     for module in dense.modules_after("up-2"):
         module.requires_grad_(False).eval()
     kept = {name: value.clone() for name, value in dense.state_dict().items()}
     result = dense(images(64, 64))
-    (result.maps | result.vectors)[output].square().mean().backward()
+    getattr(result, output)["keypoints"].square().mean().backward()
     head = {id(p) for module in dense.modules_after("up-2") for p in module.parameters()}
     for name, parameter in dense.named_parameters():
         if id(parameter) in head:
@@ -105,7 +107,7 @@ def test_gradients_pass_through_the_frozen_head(output: str) -> None:
 
 def test_he_initialisation_keeps_the_size_of_activations() -> None:
     torch.manual_seed(0)
-    dense = DenseNetwork(small_pyramid(), {"normals": 3}, width=64)
+    dense = DenseNetwork(small_pyramid(decoder=64), [SurfaceNormals()])
     features = dense(images(64, 64, batch=8)).features
     enlarged = interpolate(features["up-2"], scale_factor=2)
     up: nn.Module = dense.ups[2]
@@ -118,12 +120,14 @@ def test_he_initialisation_keeps_the_size_of_activations() -> None:
 
 
 def test_output_layers_keep_the_size_of_what_they_see() -> None:
-    """A transposed 6×6 convolution of stride 4 sums 64 · 6 · 6 / 4² products: twice the mean square of its inputs."""
+    """A transposed 6×6 convolution of stride 4 sums 256 · 6 · 6 / 4² products: twice the mean square of its inputs."""
     torch.manual_seed(0)
-    layer = DenseNetwork(timm_pyramid("resnet10t", pretrained=False), {"classes": 40}, width=64).maps["classes"]
+    classes = Segmentation(tuple(f"class {i}" for i in range(40)))
+    pyramid = timm_pyramid("resnet10t", pretrained=False)
+    layer = DenseNetwork(pyramid, [classes]).maps["segmentation"]
     assert isinstance(layer, nn.ConvTranspose2d)
-    assert layer.weight.std().item() == pytest.approx(math.sqrt(2 / (64 * layer.kernel_size[0] ** 2 / 4)), rel=0.02)
-    seen = torch.randn(4, 64, 24, 24).relu()
+    assert layer.weight.std().item() == pytest.approx(math.sqrt(2 / (256 * layer.kernel_size[0] ** 2 / 4)), rel=0.02)
+    seen = torch.randn(4, 256, 24, 24).relu()
     inner = layer(seen)[..., 4:-4, 4:-4].square().mean()
     assert inner.item() == pytest.approx(2 * seen.square().mean().item(), rel=0.2)
 
@@ -147,4 +151,4 @@ def test_what_is_no_pyramid_is_refused(name: str) -> None:
 
 def test_a_network_needs_a_task() -> None:
     with pytest.raises(OptionError, match="at least one task"):
-        DenseNetwork(small_pyramid(width=8), {})
+        DenseNetwork(small_pyramid(width=8), [])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import torch
 from torch import Tensor
@@ -11,6 +12,9 @@ from torch import Tensor
 from isthmus.data.problems import Domain, Exam
 from isthmus.data.samples import Samples, Subset
 from isthmus.data.tasks import Classification, Labels
+
+MeasuredOn = Literal["exam", "validation"]
+"""The split of a built-in problem that scores are taken on: the second is for choosing settings."""
 
 
 @dataclass(frozen=True)
@@ -64,3 +68,12 @@ def shuffled(number: int) -> Tensor:
     [0, 1, 2, 3]
     """
     return torch.randperm(number, generator=torch.Generator().manual_seed(0))
+
+
+def split_name(name: str, measured_on: MeasuredOn) -> str:
+    """The name of a problem that is measured on a split.
+
+    >>> split_name("shapes", "exam"), split_name("shapes", "validation")
+    ('shapes', 'shapes:validation')
+    """
+    return name if measured_on == "exam" else f"{name}:{measured_on}"

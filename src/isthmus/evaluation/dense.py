@@ -125,46 +125,7 @@ def _loss(
 def meter_for(task: PixelTask) -> Meter:
     """A meter of the task's metrics."""
     if isinstance(task, SurfaceNormals):
-        return _Normals()
+        return NormalErrors()
     if isinstance(task, Segmentation):
         return SegmentationScores(len(task.classes))
-    return _Keypoints(task) if isinstance(task, Keypoints) else _Depth()
-
-
-class _Normals:
-    def __init__(self) -> None:
-        self.errors = NormalErrors()
-
-    def add(self, predicted: Tensor, labels: Tensor) -> None:
-        self.errors.add(predicted, labels, labels.isfinite().all(dim=1))
-
-    def result(self) -> dict[str, float]:
-        return self.errors.result()
-
-
-class _Depth:
-    def __init__(self) -> None:
-        self.errors = DepthErrors()
-
-    def add(self, predicted: Tensor, labels: Tensor) -> None:
-        self.errors.add(predicted, labels, labels.isfinite())
-
-    def result(self) -> dict[str, float]:
-        return self.errors.result()
-
-
-class _Keypoints:
-    """Places in the image, and, where points have some, depths: how far they are off, as they may have either sign."""
-
-    def __init__(self, task: Keypoints) -> None:
-        self.task, self.places, self.off = task, KeypointErrors(NEAR), 0.0
-
-    def add(self, predicted: Tensor, labels: Tensor) -> None:
-        valid = labels.isfinite().all(dim=2)
-        self.places.add(predicted[:, :, :2], labels[:, :, :2], valid)
-        if self.task.depth:
-            self.off += (predicted[:, :, 2] - labels[:, :, 2]).double()[valid].abs().sum().item()
-
-    def result(self) -> dict[str, float]:
-        places = self.places.result()
-        return places | {"depth mean": self.off / self.places.count} if self.task.depth else places
+    return KeypointErrors(NEAR, depth=task.depth) if isinstance(task, Keypoints) else DepthErrors()

@@ -83,9 +83,7 @@ def load_dense_model(folder: str | Path) -> DenseModel:
             raise TypeError("its inputs are no images")
         tasks = tuple(_task(entry) for entry in description["tasks"])
         encoder = build_pyramid(without_weights(description["backbone"]), input.shape)
-        maps = {task.name: task.channels for task in tasks}
-        vectors = {task.name: task.width for task in tasks if task.width}
-        network = DenseNetwork(encoder, maps, vectors, width=encoder.decoder)
+        network = DenseNetwork(encoder, tasks)
         network.load_state_dict(weights)
     return DenseModel(network.eval(), description["backbone"], tasks, input, description["trained_on"])
 

@@ -17,7 +17,8 @@ from isthmus.data.samples import Samples
 from isthmus.errors import IsthmusError, ModelFileError, RunFolderError
 from isthmus.evaluation.inference import infer
 from isthmus.files import replacing
-from isthmus.nn.backbones import WithNeck, build_backbone
+from isthmus.names import Name
+from isthmus.nn.backbones import CONVOLUTIONAL, WithNeck, build_backbone
 from isthmus.nn.classifiers import Classifier, Ensemble, classifier
 
 Kind = Literal["classes", "pixels", "images"]
@@ -207,9 +208,6 @@ def _network(description: dict[str, Any], input: Input) -> Classifier:
 
 def without_weights(name: str) -> str:
     """The backbone's name, its pretrained weights not asked for: the saved ones follow."""
-    from isthmus.names import Name
-    from isthmus.nn.backbones import CONVOLUTIONAL
-
     parsed = Name.parse(name)
     if parsed.base in (*CONVOLUTIONAL, "mlp", "pyramid"):
         return name

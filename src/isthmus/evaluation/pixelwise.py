@@ -1,6 +1,6 @@
-"""Metrics of pixel-wise tasks, pooled over all valid pixels of a set: add batch after batch, then ask for the result.
+"""Metrics of pixel-wise tasks, pooled over a set: add batch after batch, then ask for the result.
 
-Each keeps a few sums or counts, whatever the size of the set.
+Each keeps a few sums or counts, whatever the size of the set. Pixels and points without a label do not count.
 """
 
 from __future__ import annotations
@@ -47,9 +47,9 @@ class NormalErrors:
         self.under = [0] * len(ANGLES)
         self.histogram = torch.zeros(180 * BINS_PER_DEGREE + 1, dtype=torch.long)
 
-    def add(self, predicted: Tensor, normals: Tensor, valid: Tensor) -> None:
-        """Of normals (n, 3, height, width), of any length, and a mask (n, height, width)."""
-        angles = angles_between(predicted, normals)[valid]
+    def add(self, predicted: Tensor, labels: Tensor) -> None:
+        """Of normals (n, 3, height, width) each, of any length."""
+        angles = angles_between(predicted, labels)[labels.isfinite().all(dim=1)]
         self.count += len(angles)
         self.total += angles.double().sum().item()
         self.squares += angles.double().square().sum().item()
@@ -61,7 +61,7 @@ class NormalErrors:
         """RMSE, mean and median in degrees, and the shares under 11.25°, 22.5° and 30°, in [0, 1].
 
         Raises:
-            DataError: no valid pixel was added.
+            DataError: no labelled pixel was added.
         """
         _some(self.count, "pixel")
         shares = {f"<{limit:g}°": n / self.count for n, limit in zip(self.under, ANGLES)}
@@ -112,33 +112,37 @@ class SegmentationScores:
 
 
 class KeypointErrors:
-    """Distances between predicted and true points in the image.
+    """Distances between predicted and true points in the image, and between their depths, which may have either sign.
 
     Args:
         near: distance under which a point counts as found, in pixels.
+        depth: whether points have a depth.
     """
 
-    def __init__(self, near: float) -> None:
+    def __init__(self, near: float, *, depth: bool = False) -> None:
         positive(near=near)
-        self.near = near
+        self.near, self.depth = near, depth
         self.count = self.found = 0
-        self.total = 0.0
+        self.total = self.off = 0.0
 
-    def add(self, predicted: Tensor, positions: Tensor, valid: Tensor) -> None:
-        """Of points (n, points, 2) in pixels, and a mask (n, points)."""
-        distances = (predicted.double() - positions.double()).norm(dim=2)[valid]
+    def add(self, predicted: Tensor, labels: Tensor) -> None:
+        """Of points (n, points, 2) in pixels each, or (n, points, 3) with depth."""
+        differences = (predicted.double() - labels.double())[labels.isfinite().all(dim=2)]
+        distances = differences[:, :2].norm(dim=1)
         self.count += len(distances)
         self.found += int((distances < self.near).sum())
         self.total += distances.sum().item()
+        self.off += differences[:, 2:].abs().sum().item()
 
     def result(self) -> dict[str, float]:
-        """The mean distance in pixels, and the share found, in [0, 1].
+        """The mean distance in pixels, the share found, in [0, 1], and, of points with depth, its mean error.
 
         Raises:
-            DataError: no valid point was added.
+            DataError: no labelled point was added.
         """
         _some(self.count, "point")
-        return {"mean": self.total / self.count, "found": self.found / self.count}
+        places = {"mean": self.total / self.count, "found": self.found / self.count}
+        return places | {"depth mean": self.off / self.count} if self.depth else places
 
 
 class DepthErrors:
@@ -151,9 +155,10 @@ class DepthErrors:
         self.count = self.close = 0
         self.relative = self.squares = 0.0
 
-    def add(self, predicted: Tensor, depth: Tensor, valid: Tensor) -> None:
-        """Of three tensors of one shape."""
-        predicted, depth = predicted[valid].double(), depth[valid].double()
+    def add(self, predicted: Tensor, labels: Tensor) -> None:
+        """Of depths of one shape."""
+        labelled = labels.isfinite()
+        predicted, depth = predicted[labelled].double(), labels[labelled].double()
         difference = predicted - depth
         ratio = predicted.clamp(min=1e-6) / depth
         self.count += len(depth)
@@ -165,7 +170,7 @@ class DepthErrors:
         """Mean |d̂ - d| / d, the RMSE, and the share whose ratio is under 1.25 either way, in [0, 1].
 
         Raises:
-            DataError: nothing valid was added.
+            DataError: no labelled depth was added.
         """
         _some(self.count, "depth")
         return {
@@ -177,4 +182,4 @@ class DepthErrors:
 
 def _some(count: int, what: str) -> None:
     if count == 0:
-        raise DataError(f"Expected at least one valid {what}, but got none. Add a batch with some, or check the masks.")
+        raise DataError(f"Expected at least one labelled {what}, but got none. Add a batch with some.")

@@ -54,14 +54,12 @@ class AnchoredMethod(Method[AssistedBatch]):
             positive(anchor_weight=anchor_weight)
         if not self.anchored:
             tasks = AnchoredTasks(tasks.main, ())
-        maps = {task.name: task.channels for task in tasks.every}
-        vectors = {task.name: task.width for task in tasks.every if task.width}
-        self.network = DenseNetwork(encoder, maps, vectors, width=encoder.decoder)
+        self.network = DenseNetwork(encoder, tasks.every)
         with torch.no_grad():
             for task in tasks.every:
                 for parameter in self.network.maps[task.name].parameters():
                     parameter.mul_(task.first_scale)
-        self.balance = TaskBalance(list(maps))
+        self.balance = TaskBalance([task.name for task in tasks.every])
         self.tasks = tasks
         self.anchor_weight = anchor_weight
         self.adversaries: list[Adversary] = []

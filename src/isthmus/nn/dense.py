@@ -6,25 +6,36 @@ pyramid networks for object detection", CVPR 2017.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn.functional import interpolate, pad
 
-from isthmus.checks import at_least, one_of
+from isthmus.checks import one_of
 from isthmus.errors import OptionError
 from isthmus.nn.pyramids import Pyramid, he_initialised
 
-Depth = Literal["layer-1", "layer-2", "layer-3", "layer-4", "up-1", "up-2", "up-3", "out"]
+DEPTHS = ("layer-1", "layer-2", "layer-3", "layer-4", "up-1", "up-2", "up-3", "out")
 """Places in the network that freezing and discriminators refer to, from the images to the outputs."""
-DEPTHS: tuple[Depth, ...] = get_args(Depth)
 
 HIDDEN = 256
 """Width of each of the two hidden layers before a vector."""
+
+
+@runtime_checkable
+class Output(Protocol):
+    """What a task asks of the network: a map of so many channels and, with a width above 0, a vector."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def channels(self) -> int: ...
+    @property
+    def width(self) -> int: ...
 
 
 @dataclass(frozen=True)
@@ -78,36 +89,27 @@ class DenseNetwork(nn.Module):
 
     Args:
         encoder: its layers 1 to 4.
-        maps: channels of each map, by task.
-        vectors: width of each vector, by task.
-        width: channels of the decoder.
+        outputs: what each task asks for.
 
     Attributes:
         encoder: as given.
         channels: of the feature maps, from `layer-1` to `up-3`.
 
     Raises:
-        OptionError: no task, or a width below 1.
+        OptionError: no task.
     """
 
-    def __init__(
-        self,
-        encoder: Pyramid,
-        maps: Mapping[str, int],
-        vectors: Mapping[str, int] | None = None,
-        *,
-        width: int = 256,
-    ) -> None:
+    def __init__(self, encoder: Pyramid, outputs: Sequence[Output]) -> None:
         super().__init__()
-        at_least(1, width=width)
-        if not maps:
-            raise OptionError("Expected at least one task with a map, but got none. Name one, such as `normals: 3`.")
+        if not outputs:
+            raise OptionError("Expected at least one task, but got none. Name one, such as `SurfaceNormals()`.")
+        width, factor = encoder.decoder, encoder.reduction // 2
         self.encoder = encoder
         self.channels = (*encoder.channels, width, width, width)
         self.lateral = nn.Conv2d(encoder.channels[3], width, 1)
         self.ups = nn.ModuleList([Up(skipped, width) for skipped in reversed(encoder.channels[:3])])
-        self.maps = nn.ModuleDict({task: _enlarging(width, n, encoder.reduction // 2) for task, n in maps.items()})
-        self.vectors = nn.ModuleDict({task: _hidden(width, n) for task, n in (vectors or {}).items()})
+        self.maps = nn.ModuleDict({task.name: _enlarging(width, task.channels, factor) for task in outputs})
+        self.vectors = nn.ModuleDict({task.name: _hidden(width, task.width) for task in outputs if task.width})
         for new in (self.lateral, self.ups, self.maps, self.vectors):
             he_initialised(new)
 
@@ -132,7 +134,7 @@ class DenseNetwork(nn.Module):
             return dense.split(len(source))
         return self(source), self(target)
 
-    def modules_at(self, depth: Depth) -> list[nn.Module]:
+    def modules_at(self, depth: str) -> list[nn.Module]:
         """The modules that make up one depth; every parameter belongs to exactly one."""
         one_of(DEPTHS, depth=depth)
         if depth == "out":
@@ -142,7 +144,7 @@ class DenseNetwork(nn.Module):
             return [self.encoder.stages[place]]
         return [self.lateral, self.ups[0]] if depth == "up-1" else [self.ups[place - 4]]
 
-    def modules_after(self, depth: Depth) -> list[nn.Module]:
+    def modules_after(self, depth: str) -> list[nn.Module]:
         """All modules that compute what comes after a depth, their skip connections' weights included.
 
         HeadFreeze freezes those after `up-2`: the third upsampling layer, the output layers and the vectors' layers.

@@ -131,16 +131,12 @@ def build_pyramid(name: str, shape: tuple[int, ...], *, batch_norm: BatchNormPol
     if parsed.base == "pyramid":
         pyramid = build(small_pyramid, parsed, shape[0])
     else:
-        options = dict(parsed.options)
-        pretrained = options.pop("pretrained", "true").lower()
-        if options or pretrained not in ("true", "false"):
-            raise OptionError(f"Expected `{parsed.base}:pretrained=true` or `=false`, but got `{name}`.")
-        pyramid = timm_pyramid(parsed.base, shape[0], pretrained=pretrained == "true")
+        pyramid = build(timm_pyramid, parsed, parsed.base, shape[0])
     pyramid.batch_norm = batch_norm
     return pyramid
 
 
-def timm_pyramid(name: str, channels: int = 3, *, pretrained: bool) -> Pyramid:
+def timm_pyramid(name: str, channels: int = 3, *, pretrained: bool = True) -> Pyramid:
     """The last four stages' outputs of a timm model, such as `resnet50` (256 to 2048 channels, a 4th to a 32nd).
 
     Args:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from isthmus.report.figures import WIDTH, svg
+from isthmus.report.figures import WIDTH, plain, svg
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -32,9 +32,9 @@ def cost_plot(costs: NDArray[Any], source: Sequence[str], target: Sequence[str])
     figure = Figure(figsize=(WIDTH, 1.9 + 0.19 * len(target)), layout="constrained")
     axes = figure.subplots()
     image = axes.imshow(costs[order].T, cmap="Blues_r", aspect="auto", interpolation="nearest")
-    axes.set_yticks(range(len(target)), [_plain(name) for name in target], fontsize=8)
+    axes.set_yticks(range(len(target)), [plain(name) for name in target], fontsize=8)
     if len(source) <= NAMED:
-        axes.set_xticks(range(len(source)), [_plain(source[i]) for i in order], rotation=90, fontsize=7)
+        axes.set_xticks(range(len(source)), [plain(source[i]) for i in order], rotation=90, fontsize=7)
     else:
         axes.set_xticks([])
     axes.set_xlabel("source classes")
@@ -54,7 +54,3 @@ def nearest(
         order = costs[:, place].argsort(kind="stable")[:count]
         rows.append((name, [(source[i], float(costs[i, place])) for i in order.tolist()]))
     return rows
-
-
-def _plain(name: str) -> str:
-    return name.replace("$", r"\$")

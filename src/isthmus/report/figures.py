@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 # Okabe and Ito's colours, told apart with every common colour blindness; their yellow is too pale for lines on white.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00")
 DASHES = ("-", "--", ":")
-INK, GREY, RULE = "#1f2933", "#7b8794", "#e4e7eb"
+INK, GREY, EDGE, RULE = "#1f2933", "#7b8794", "#cbd2d9", "#e4e7eb"
 SPAN = 10.0
 """Least range of the score plot, in points."""
 WIDTH = 10.6
@@ -48,7 +48,7 @@ def method_styles(methods: Iterable[str], baseline: str) -> dict[str, Style]:
 def score_plot(results: Results, styles: dict[str, Style]) -> str:
     """Last, selected and oracle scores with standard errors, a line per method; for results with an exam."""
     rows, unit = results["summary"], unit_of(results)
-    figure, (axes,) = _figure(1, 1, height=0.9 + 0.42 * len(rows))
+    figure, (axes,) = charts(1, 1, height=0.9 + 0.42 * len(rows))
     for y, row in enumerate(rows):
         colour = styles[row["method"]].colour
         looks: tuple[tuple[float, Any, dict[str, Any]], ...] = (
@@ -87,7 +87,7 @@ def learning_curves(histories: Histories, metric: str, unit: Unit, styles: dict[
         panels[f"{_spaced(name)} (label-free)"] = lambda row, name=name: row["scores"].get(name)  # type: ignore[misc]
     if not panels:
         return None
-    figure, panel_axes = _figure(1, len(panels), height=3.5)
+    figure, panel_axes = charts(1, len(panels), height=3.5)
     for axes, (title, pick) in zip(panel_axes, panels.items()):
         for method, seeds in histories.items():
             style = styles[method]
@@ -102,7 +102,7 @@ def learning_curves(histories: Histories, metric: str, unit: Unit, styles: dict[
 def loss_curves(histories: Histories) -> str:
     """Each method's training losses by epoch, a panel per method: mean and standard error over seeds."""
     columns = min(3, len(histories))
-    figure, panel_axes = _figure(math.ceil(len(histories) / columns), columns, height=2.7)
+    figure, panel_axes = charts(math.ceil(len(histories) / columns), columns, height=2.7)
     for axes, (method, seeds) in zip(panel_axes, histories.items()):
         names = dict.fromkeys(name for history in seeds for row in history for name in row["losses"])
         for i, name in enumerate(names):
@@ -147,16 +147,16 @@ def _legend_of_scores(axes: Axes) -> None:
     )
 
 
-def _figure(rows: int, columns: int, *, height: float) -> tuple[Figure, list[Axes]]:
+def charts(rows: int, columns: int, *, height: float, sharex: bool = False) -> tuple[Figure, list[Axes]]:
     """A figure of the page's width and its axes row by row; `height` in inches, of one row."""
     from matplotlib.figure import Figure
     from matplotlib.ticker import MaxNLocator
 
     figure = Figure(figsize=(WIDTH, rows * height), layout="constrained")
-    panels = list(figure.subplots(rows, columns, squeeze=False).flat)
+    panels = list(figure.subplots(rows, columns, squeeze=False, sharex=sharex).flat)
     for axes in panels:
         axes.spines[["top", "right"]].set_visible(False)
-        axes.spines[["left", "bottom"]].set_color("#cbd2d9")
+        axes.spines[["left", "bottom"]].set_color(EDGE)
         axes.tick_params(colors=INK, length=0)
         axes.grid(axis="y", color=RULE)
         axes.set_axisbelow(True)
@@ -179,10 +179,14 @@ def svg(figure: Figure) -> str:
     return text.getvalue()[text.getvalue().index("<svg") :]
 
 
+def plain(name: str) -> str:
+    """A name as text: a dollar sign would open matplotlib's mathematics."""
+    return name.replace("$", r"\$")
+
+
 def _short(name: str, limit: int = 38) -> str:
-    # A dollar sign would open matplotlib's mathematics.
-    return (name if len(name) <= limit else f"{name[: limit - 1]}…").replace("$", r"\$")
+    return plain(name if len(name) <= limit else f"{name[: limit - 1]}…")
 
 
 def _spaced(name: str) -> str:
-    return name.replace("_", " ").replace("$", r"\$")
+    return plain(name.replace("_", " "))

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from isthmus.names import MADE
-from isthmus.report.figures import INK, WIDTH, svg
+from isthmus.report.figures import INK, WIDTH, plain, svg
 from isthmus.report.results import read_arrays
 
 if TYPE_CHECKING:
@@ -44,6 +44,6 @@ def image_grid(views: dict[str, dict[str, NDArray[Any]]], domain: int) -> str:
             panel.imshow(image, interpolation="nearest")
             panel.set(xticks=[], yticks=[])
             panel.spines[:].set_visible(False)
-        label = title.replace("$", r"\$").replace("_", " ").replace(":", "\n:")
+        label = plain(title).replace("_", " ").replace(":", "\n:")
         row[0].set_ylabel(label, fontsize=9, color=INK, rotation=0, ha="right", va="center")
     return svg(figure)

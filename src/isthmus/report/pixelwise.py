@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from isthmus.report.embeddings import SOURCE, TARGET
-from isthmus.report.figures import COLOURS, INK, WIDTH, svg
+from isthmus.report.figures import COLOURS, EDGE, INK, WIDTH, plain, svg
 from isthmus.report.names import folded
 from isthmus.report.results import read_arrays
 
@@ -66,7 +66,7 @@ def feature_plot(views: dict[str, dict[str, NDArray[Any]]]) -> str:
                 points = arrays[f"features_{depth}_{domain}"]
                 panel.scatter(points[:, 0], points[:, 1], s=9, color=colour, marker=marker, alpha=0.6, linewidths=0)
             panel.set(xticks=[], yticks=[])
-            panel.spines[:].set_color("#cbd2d9")
+            panel.spines[:].set_color(EDGE)
             if row == 0:
                 panel.set_title(depth, fontsize=10, color=INK)
     return svg(figure)
@@ -110,4 +110,4 @@ def _marked(picture: NDArray[Any], points: NDArray[Any]) -> NDArray[Any]:
 
 
 def _title(name: str, inches: float) -> str:
-    return folded(name, int(inches / CHARACTER)).replace("$", r"\$")
+    return plain(folded(name, int(inches / CHARACTER)))

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from itertools import combinations
 from typing import TYPE_CHECKING, Any
 
-from isthmus.report.figures import COLOURS, GREY, INK, RULE, WIDTH, svg
+from isthmus.report.figures import COLOURS, EDGE, GREY, INK, RULE, WIDTH, charts, plain, svg
 from isthmus.report.results import EpochRow
 from isthmus.report.units import Unit
 
@@ -129,7 +129,7 @@ def weights_plot(sharing: Sharing) -> str:
     for axes, weighting in zip(panels[0], weightings):
         title = "start" if weighting == 0 else f"epoch {int(sharing.weighted_at[weighting - 1])}"
         axes.set_title(title, fontsize=8, color=INK)
-    names = range(len(sharing.domains)), [_plain(name) for name in sharing.domains]
+    names = range(len(sharing.domains)), [plain(name) for name in sharing.domains]
     panels[0][0].set_yticks(*names, fontsize=6)
     panels[-1][0].set_xticks(*names, fontsize=6, rotation=90)
     panels[0][0].tick_params(length=0)
@@ -142,10 +142,7 @@ def weights_plot(sharing: Sharing) -> str:
 
 def course_plot(sharing: Sharing, history: Sequence[EpochRow], metric: str, unit: Unit) -> str:
     """The score and the consistency term by epoch, with a mark at every weighting: the paper's figure 3."""
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(WIDTH, 4.4), layout="constrained")
-    above, below = figure.subplots(2, 1, sharex=True)
+    figure, (above, below) = charts(2, 1, height=2.2, sharex=True)
     scores = [(row["epoch"], unit.times * next(iter(row["metrics"].values()))) for row in history if row["metrics"]]
     above.plot(*zip(*scores) if scores else ([], []), color=COLOURS[0], linewidth=1.8)
     above.set_ylabel(f"{metric}{unit.phrase}", color=INK)
@@ -156,15 +153,10 @@ def course_plot(sharing: Sharing, history: Sequence[EpochRow], metric: str, unit
     below.legend(frameon=False, fontsize=8, labelcolor=INK)
     below.set_ylabel("consistency term", color=INK)
     below.set_ylim(bottom=0)
-    below.set_xlabel("epoch", color=INK)
+    below.set_xlabel("epoch")
     for axes in (above, below):
         for epoch in sharing.weighted_at.tolist():
             axes.axvline(epoch, color=GREY, linewidth=0.8, linestyle=":", zorder=0)
-        axes.spines[["top", "right"]].set_visible(False)
-        axes.spines[["left", "bottom"]].set_color("#cbd2d9")
-        axes.tick_params(colors=INK, length=0)
-        axes.grid(axis="y", color=RULE)
-        axes.set_axisbelow(True)
     return svg(figure)
 
 
@@ -177,7 +169,7 @@ def _graph(axes: Axes, weights: NDArray[Any], domains: Sequence[str]) -> None:
     for i, j in combinations(range(count), 2):
         weight, (x, y), (u, v) = float(weights[i, j]), points[i], points[j]
         if (i, j) not in linked:
-            axes.plot([x, u], [y, v], color="#cbd2d9", linewidth=6 * weight, zorder=1)
+            axes.plot([x, u], [y, v], color=EDGE, linewidth=6 * weight, zorder=1)
             continue
         axes.plot([x, u], [y, v], color=COLOURS[0], linewidth=1 + 6 * weight, zorder=2)
         if count <= NAMED:
@@ -189,7 +181,7 @@ def _graph(axes: Axes, weights: NDArray[Any], domains: Sequence[str]) -> None:
     for (x, y), name in zip(points, domains):
         level = "bottom" if y > 0.5 else "top" if y < -0.5 else "center"
         side = "left" if x > 0.3 else "right" if x < -0.3 else "center"
-        axes.text(1.16 * x, 1.16 * y, _plain(name), fontsize=9, color=INK, ha=side, va=level)
+        axes.text(1.16 * x, 1.16 * y, plain(name), fontsize=9, color=INK, ha=side, va=level)
     axes.set(xlim=(-1.9, 1.9), ylim=(-1.4, 1.4), aspect="equal")
 
 
@@ -204,7 +196,3 @@ def _diagonal(size: int) -> NDArray[Any]:
     import numpy as np
 
     return np.eye(size, dtype=bool)
-
-
-def _plain(name: str) -> str:
-    return name.replace("$", r"\$")

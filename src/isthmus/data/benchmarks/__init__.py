@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import permutations
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -26,22 +27,22 @@ class ProblemEntry:
     """A built-in problem, or a family of them.
 
     Attributes:
-        name: what commands and tables call it.
         setting: of its methods.
+        name: what commands and tables call it.
+        loader: `module:function` in this package; called with the data root, after the variant where there are some.
         summary: one line for the list.
         source: where it was published.
-        loader: `module:function`; called with the data root, after the variant where there are variants.
         variants: what follows the name and a colon (`office31:amazon-webcam`); empty for a single problem.
         placeholder: what stands for a variant in a list.
     """
 
-    name: str
     setting: str
+    name: str
+    loader: str
     summary: str
     source: str
-    loader: str
     variants: tuple[str, ...] = ()
-    placeholder: str = ""
+    placeholder: str = "SOURCE-TARGET"
 
     @property
     def pattern(self) -> str:
@@ -86,7 +87,7 @@ def load_problem(
         raise OptionError(f"Expected an image size for images of your own only, but got one for `{name}`.")
     entry, variant = _resolve(name)
     module, _, function = entry.loader.partition(":")
-    loader: Callable[..., Problem] = getattr(importlib.import_module(module), function)
+    loader: Callable[..., Problem] = getattr(importlib.import_module(f"{__name__}.{module}"), function)
     root = places.data_root(data_root)
     return replace(loader(variant, root) if variant else loader(root), built_in=True)
 
@@ -134,34 +135,16 @@ def _pairs(*domains: str) -> tuple[str, ...]:
     return tuple("-".join(pair) for pair in permutations(domains, 2))
 
 
-def _unsupervised(
-    name: str, path: str, summary: str, source: str, variants: tuple[str, ...] = ()
-) -> tuple[str, ProblemEntry]:
-    loader = f"isthmus.data.benchmarks.{path}"
-    return name, ProblemEntry(name, "unsupervised", summary, source, loader, variants, "SOURCE-TARGET")
-
-
-def _assisted(name: str, path: str, summary: str, source: str) -> tuple[str, ProblemEntry]:
-    return name, ProblemEntry(name, "assisted", summary, source, f"isthmus.data.benchmarks.{path}")
-
-
-def _inductive(
-    name: str, path: str, summary: str, source: str, variants: tuple[str, ...] = (), placeholder: str = ""
-) -> tuple[str, ProblemEntry]:
-    loader = f"isthmus.data.benchmarks.{path}"
-    return name, ProblemEntry(name, "inductive", summary, source, loader, variants, placeholder)
-
-
-def _joint(name: str, path: str, summary: str, source: str) -> tuple[str, ProblemEntry]:
-    return name, ProblemEntry(name, "joint", summary, source, f"isthmus.data.benchmarks.{path}")
-
-
+_unsupervised, _inductive, _joint, _assisted = (
+    partial(ProblemEntry, setting) for setting in ("unsupervised", "inductive", "joint", "assisted")
+)
 _MCD = "Saito et al., CVPR 2018"
 _GONG = "Gong et al., CVPR 2012"
 _OFFICE_CALTECH = _pairs("amazon", "caltech", "dslr", "webcam")
 
-_ENTRIES = dict(
-    [
+_ENTRIES = {
+    entry.name: entry
+    for entry in (
         _unsupervised(
             "digits-photo",
             "digits_photo:digits_photo",
@@ -295,5 +278,5 @@ _ENTRIES = dict(
         _assisted(
             "shapes-shifted", "shapes:shapes_shifted", "the same with other poses in the target", "drawn for isthmus"
         ),
-    ]
-)
+    )
+}

@@ -9,7 +9,7 @@ import tarfile
 import zlib
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import torch
 
@@ -18,7 +18,7 @@ from isthmus.data.readers.defaults import default_input
 from isthmus.data.readers.image_files import read_every_image
 from isthmus.data.readers.labels import class_labels
 from isthmus.data.recipes import Recipe
-from isthmus.data.splits import LabelledSamples
+from isthmus.data.splits import LabelledSamples, MeasuredOn, split_name
 from isthmus.errors import DataError
 
 FOLDER = "fgvc-aircraft-2013b"
@@ -38,7 +38,7 @@ class Photograph(NamedTuple):
     manufacturer: str
 
 
-def aircraft(variant: str, data_root: Path, *, measured_on: Literal["exam", "validation"] = "exam") -> Problem:
+def aircraft(variant: str, data_root: Path, *, measured_on: MeasuredOn = "exam") -> Problem:
     """All photographs of the other manufacturers' variants to the training and validation photographs of one's.
 
     Args:
@@ -63,7 +63,7 @@ def aircraft(variant: str, data_root: Path, *, measured_on: Literal["exam", "val
 
     trained_on, measured = (("train", "val"), "test") if measured_on == "exam" else (("train",), "val")
     return Problem(
-        name=f"fgvc-aircraft:{variant}" + ("" if measured_on == "exam" else f":{measured_on}"),
+        name=split_name(f"fgvc-aircraft:{variant}", measured_on),
         domains=(
             every.of_classes(sorted(set(manufacturers) - set(own))).domain("others"),
             of_target(*trained_on).domain(variant),

@@ -7,7 +7,6 @@ photographs of `Faces` once more, cut out. 100 classes are left.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
 
 import torch
 
@@ -17,7 +16,7 @@ from isthmus.data.readers.defaults import default_input, typical_side
 from isthmus.data.readers.image_files import read_every_image
 from isthmus.data.readers.image_folder import ImageFolder, scan_folder
 from isthmus.data.recipes import Recipe
-from isthmus.data.splits import LabelledSamples, shuffled
+from isthmus.data.splits import LabelledSamples, MeasuredOn, shuffled, split_name
 from isthmus.data.tasks import Classification, Labels
 from isthmus.errors import DataError
 
@@ -51,7 +50,7 @@ def caltech101(root: Path) -> ImageFolder:
     return ImageFolder(place, tuple(path for path, _ in kept), classes, tuple(classes.index(name) for _, name in kept))
 
 
-def caltech101_few(variant: str, data_root: Path, *, measured_on: Literal["exam", "validation"] = "exam") -> Problem:
+def caltech101_few(variant: str, data_root: Path, *, measured_on: MeasuredOn = "exam") -> Problem:
     """All images of most classes to ten of each of the others, a random draw of classes that is the same every time.
 
     Args:
@@ -73,7 +72,7 @@ def caltech101_few(variant: str, data_root: Path, *, measured_on: Literal["exam"
     few, others = photos.of_classes(sorted(drawn[:number])).draw(FEW)
     measured, _ = others.draw(MOST_MEASURED)
     return Problem(
-        name=f"caltech101:{variant}" + ("" if measured_on == "exam" else f":{measured_on}"),
+        name=split_name(f"caltech101:{variant}", measured_on),
         domains=(photos.of_classes(sorted(drawn[number:])).domain("many"), few.domain("few")),
         input=input,
         backbone=backbone,

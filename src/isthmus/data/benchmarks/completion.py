@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Literal
 
 from isthmus.data.benchmarks.cifar10 import OBJECTS, cifar10
 from isthmus.data.benchmarks.joint_looks import digits_looks
 from isthmus.data.inputs import ImageInput
 from isthmus.data.problems import Domain, Exam, Problem
 from isthmus.data.recipes import Recipe
-from isthmus.data.splits import LabelledSamples
+from isthmus.data.splits import LabelledSamples, MeasuredOn, split_name
 from isthmus.data.tasks import Completion
 
 KINDS = ("airplane", "bird", "automobile", "truck", "cat", "dog", "deer", "horse")
@@ -24,7 +23,7 @@ RECIPE = Recipe(
 )
 
 
-def cifar_completion(data_root: Path, *, measured_on: Literal["exam", "validation"] = "exam") -> Problem:
+def cifar_completion(data_root: Path, *, measured_on: MeasuredOn = "exam") -> Problem:
     """Eight classes of CIFAR-10 as eight domains, 500 training and 100 test images of each, holes of 11 pixels.
 
     Args:
@@ -41,7 +40,7 @@ def cifar_completion(data_root: Path, *, measured_on: Literal["exam", "validatio
         train = {kind: others for kind, (_, others) in parted.items()}
         measured = {kind: held_out for kind, (held_out, _) in parted.items()}
     return Problem(
-        name="cifar-completion" if measured_on == "exam" else f"cifar-completion:{measured_on}",
+        name=split_name("cifar-completion", measured_on),
         domains=tuple(Domain(kind, data.samples, task=Completion(11)) for kind, data in train.items()),
         input=INPUT,
         backbone="autoencoder:width=8",
@@ -50,7 +49,7 @@ def cifar_completion(data_root: Path, *, measured_on: Literal["exam", "validatio
     )
 
 
-def digits_completion(data_root: Path | None = None, *, measured_on: Literal["exam", "validation"] = "exam") -> Problem:
+def digits_completion(data_root: Path | None = None, *, measured_on: MeasuredOn = "exam") -> Problem:
     """The digits of `digits-looks` without their labels, holes of 7 of 20 pixels.
 
     Args:

@@ -6,7 +6,6 @@ Everything comes with scikit-learn: 1797 handwritten digits of 8×8 pixels.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
 
 import torch
 
@@ -15,7 +14,7 @@ from isthmus.data.inputs import ImageInput
 from isthmus.data.problems import Problem
 from isthmus.data.readers.arrays import stored_samples
 from isthmus.data.recipes import Recipe
-from isthmus.data.splits import LabelledSamples
+from isthmus.data.splits import LabelledSamples, MeasuredOn, split_name
 from isthmus.data.tasks import Labels
 
 SIZE = 20
@@ -26,7 +25,7 @@ FEW, VALIDATION = 5, 50
 """Training and validation images of each of the target's digits; all others are the exam."""
 
 
-def digits_others(data_root: Path | None = None, *, measured_on: Literal["exam", "validation"] = "exam") -> Problem:
+def digits_others(data_root: Path | None = None, *, measured_on: MeasuredOn = "exam") -> Problem:
     """The problem; `measured_on="validation"` is for choosing settings without looking at the exam.
 
     Args:
@@ -43,7 +42,7 @@ def digits_others(data_root: Path | None = None, *, measured_on: Literal["exam",
     few, others = digits.of_classes(TARGET).draw(FEW)
     validation, exam = others.draw(VALIDATION)
     return Problem(
-        name="digits-others" if measured_on == "exam" else f"digits-others:{measured_on}",
+        name=split_name("digits-others", measured_on),
         domains=(digits.of_classes(SOURCE).domain("digits"), few.domain("others")),
         input=input,
         backbone="digits",

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
-from typing import Literal
 
 import torch
 from torch import Tensor
@@ -21,7 +20,7 @@ from isthmus.data.inputs import ImageInput
 from isthmus.data.problems import Domain, Exam, Problem
 from isthmus.data.recipes import Recipe
 from isthmus.data.samples import ArraySamples
-from isthmus.data.splits import shuffled
+from isthmus.data.splits import MeasuredOn, shuffled, split_name
 from isthmus.data.tasks import Classification, Labels
 
 SIZE = 20
@@ -77,7 +76,7 @@ class RenderedDigits:
 def digits_photo(
     data_root: Path | None = None,
     *,
-    measured_on: Literal["exam", "validation"] = "exam",
+    measured_on: MeasuredOn = "exam",
     background: float = BACKGROUND,
     darkest: float = DARKEST,
 ) -> Problem:
@@ -105,7 +104,7 @@ def digits_photo(
     rendered = RenderedDigits(digits[measured], photographs[:, :, border:], **look)
     exam = rendered.read(torch.arange(len(measured)), torch.Generator().manual_seed(1))
     return Problem(
-        name="digits-photo" if measured_on == "exam" else f"digits-photo:{measured_on}",
+        name=split_name("digits-photo", measured_on),
         domains=(
             Domain("digits", RenderedDigits(digits[parts["source"]]), Labels(task, labels[parts["source"]])),
             Domain("photo", RenderedDigits(digits[parts["target"]], photographs[:, :, :border], **look)),

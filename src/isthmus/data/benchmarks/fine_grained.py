@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
 
 import torch
 
@@ -13,7 +12,7 @@ from isthmus.data.problems import Problem
 from isthmus.data.readers.image_files import MEMORY_BUDGET, fits_in_memory, read_every_image
 from isthmus.data.readers.labels import class_labels
 from isthmus.data.recipes import Recipe
-from isthmus.data.splits import LabelledSamples
+from isthmus.data.splits import LabelledSamples, MeasuredOn, split_name
 
 INPUT = ImageInput(3, 299, 344, (0.5,) * 3, (0.5,) * 3)
 """As InceptionV3's weights want it."""
@@ -22,7 +21,7 @@ VALIDATION = 0.25
 RECIPE = Recipe(epochs=30, batch_size=32, schedule="cosine", evaluations=15)
 
 
-def fine_grained(data_root: Path, *, measured_on: Literal["exam", "validation"] = "exam") -> Problem:
+def fine_grained(data_root: Path, *, measured_on: MeasuredOn = "exam") -> Problem:
     """CUB-200-2011, Stanford Dogs, Oxford Flowers, Stanford Cars and FGVC-Aircraft on their official splits.
 
     Source: Zhang et al., "Joint learning of neural networks via iterative reweighted least squares", 2019, section 5.
@@ -46,7 +45,7 @@ def fine_grained(data_root: Path, *, measured_on: Literal["exam", "validation"] 
         domains.append(learnt.domain(part.name))
         exams.append(measured.exam(part.name))
     return Problem(
-        name="fine-grained" if measured_on == "exam" else f"fine-grained:{measured_on}",
+        name=split_name("fine-grained", measured_on),
         domains=tuple(domains),
         input=INPUT,
         backbone="inception_v3",

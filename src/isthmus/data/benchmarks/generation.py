@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Literal
 
 from isthmus.data.benchmarks.digits import DIGITS
 from isthmus.data.benchmarks.joint_looks import digits_looks
@@ -13,6 +12,7 @@ from isthmus.data.benchmarks.notmnist import LETTERS, has_split, notmnist
 from isthmus.data.inputs import ImageInput
 from isthmus.data.problems import Domain, Exam, Problem
 from isthmus.data.recipes import Recipe
+from isthmus.data.splits import MeasuredOn, split_name
 from isthmus.data.tasks import Generation
 
 FEW, MANY = 300, 1000
@@ -34,7 +34,7 @@ RECIPE = Recipe(
 """DCGAN's optimiser at five times its rate: a run is far shorter. Domains, large or small, take as many steps."""
 
 
-def mnist_generation(data_root: Path, *, measured_on: Literal["exam", "validation"] = "exam") -> Problem:
+def mnist_generation(data_root: Path, *, measured_on: MeasuredOn = "exam") -> Problem:
     """3000 of MNIST's training digits beside up to 10000 of notMNIST's letters; 1000 others of each to measure by.
 
     Where only notMNIST's test set is there, training images and those to measure by are drawn from it, 8000 and 1000;
@@ -62,7 +62,7 @@ def mnist_generation(data_root: Path, *, measured_on: Literal["exam", "validatio
     drawn = {"mnist": digits.draw(FEW)[0], "notmnist": letters.draw(MANY)[0]}
     measured = exams if measured_on == "exam" else validation
     return Problem(
-        name="mnist-generation" if measured_on == "exam" else f"mnist-generation:{measured_on}",
+        name=split_name("mnist-generation", measured_on),
         domains=tuple(Domain(name, data.samples, task=Generation()) for name, data in drawn.items()),
         input=INPUT,
         backbone="dcgan:width=16",
@@ -72,7 +72,7 @@ def mnist_generation(data_root: Path, *, measured_on: Literal["exam", "validatio
     )
 
 
-def digits_generation(data_root: Path | None = None, *, measured_on: Literal["exam", "validation"] = "exam") -> Problem:
+def digits_generation(data_root: Path | None = None, *, measured_on: MeasuredOn = "exam") -> Problem:
     """The digits of `digits-looks` without their labels, 60 in each look, to generate more of.
 
     Args:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
 
 from isthmus.data.benchmarks.digits import DIGITS, MNIST_M_DIGITS
 from isthmus.data.benchmarks.mnist import LabelledImages, mnist
@@ -13,7 +12,7 @@ from isthmus.data.benchmarks.usps import usps
 from isthmus.data.inputs import ImageInput
 from isthmus.data.problems import Problem
 from isthmus.data.recipes import Recipe
-from isthmus.data.splits import LabelledSamples
+from isthmus.data.splits import LabelledSamples, MeasuredOn, split_name
 
 INPUT = ImageInput.plain(3, 28)
 """Three channels, as MNIST-M is in colour; the grey ones have three alike."""
@@ -24,7 +23,7 @@ MEASURED = 200
 RECIPE = Recipe(epochs=120, batch_size=50, lr=0.02, weight_decay=5e-4, schedule="cosine", evaluations=20)
 
 
-def joint_digits(data_root: Path, *, measured_on: Literal["exam", "validation"] = "exam") -> Problem:
+def joint_digits(data_root: Path, *, measured_on: MeasuredOn = "exam") -> Problem:
     """MNIST, USPS, MNIST-M and notMNIST, 25 training images of each class, measured on the official test sets.
 
     No digit is in two training sets: MNIST-M's training image i shows MNIST's training digit i, so that MNIST's are
@@ -59,7 +58,7 @@ def joint_digits(data_root: Path, *, measured_on: Literal["exam", "validation"] 
         }
         measured = {name: data.draw(MEASURED)[0] for name, data in test.items()}
     return Problem(
-        name="joint-digits" if measured_on == "exam" else f"joint-digits:{measured_on}",
+        name=split_name("joint-digits", measured_on),
         domains=tuple(data.domain(name) for name, (data, _) in few.items()),
         input=INPUT,
         backbone="digits",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
 
 import torch
 from torch import Tensor
@@ -14,7 +13,7 @@ from isthmus.data.inputs import ImageInput
 from isthmus.data.problems import Domain, Exam, Problem
 from isthmus.data.recipes import Recipe
 from isthmus.data.samples import ArraySamples, Samples
-from isthmus.data.splits import shuffled
+from isthmus.data.splits import MeasuredOn, shuffled, split_name
 from isthmus.data.tasks import Labels
 
 LOOKS = ("plain", "noisy", "inverted", "photo")
@@ -56,7 +55,7 @@ class Inverted:
         return 255 - self.digits.read(indices, generator)
 
 
-def digits_looks(data_root: Path | None = None, *, measured_on: Literal["exam", "validation"] = "exam") -> Problem:
+def digits_looks(data_root: Path | None = None, *, measured_on: MeasuredOn = "exam") -> Problem:
     """The problem; `measured_on="validation"` is for choosing settings without looking at the exam.
 
     Args:
@@ -88,7 +87,7 @@ def digits_looks(data_root: Path | None = None, *, measured_on: Literal["exam", 
         stored = drawn.read(torch.arange(len(measured)), torch.Generator().manual_seed(1 + place))
         exams.append(Exam(name, ArraySamples(stored, name=name), Labels(DIGITS, labels[measured])))
     return Problem(
-        name="digits-looks" if measured_on == "exam" else f"digits-looks:{measured_on}",
+        name=split_name("digits-looks", measured_on),
         domains=tuple(domains),
         input=ImageInput.plain(3, SIZE),
         backbone="digits:dropout=0.1",

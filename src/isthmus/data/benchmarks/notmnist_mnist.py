@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
 
 from isthmus.data.benchmarks.digits import DIGITS, GREY
 from isthmus.data.benchmarks.mnist import mnist
 from isthmus.data.benchmarks.notmnist import LETTERS, has_split, notmnist
 from isthmus.data.problems import Problem
 from isthmus.data.recipes import Recipe
+from isthmus.data.splits import MeasuredOn, split_name
 
 VALIDATION = 200
 """Validation images of each digit."""
@@ -17,7 +17,7 @@ RECIPE = Recipe(epochs=30, steps_per_epoch=100, batch_size=32, lr=0.02, weight_d
 """A number of steps, since the target has no more than a few batches."""
 
 
-def notmnist_mnist(variant: str, data_root: Path, *, measured_on: Literal["exam", "validation"] = "exam") -> Problem:
+def notmnist_mnist(variant: str, data_root: Path, *, measured_on: MeasuredOn = "exam") -> Problem:
     """All letters of notMNIST's training set, or of its test set where only that is there, to a few of MNIST's digits.
 
     Args:
@@ -37,7 +37,7 @@ def notmnist_mnist(variant: str, data_root: Path, *, measured_on: Literal["exam"
     else:
         measured, _ = others.draw(VALIDATION)
     return Problem(
-        name=f"notmnist-mnist:{variant}" + ("" if measured_on == "exam" else f":{measured_on}"),
+        name=split_name(f"notmnist-mnist:{variant}", measured_on),
         domains=(letters.domain("notmnist"), few.domain("mnist")),
         input=GREY,
         backbone="digits",

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from functools import lru_cache
 from pathlib import Path
-from typing import Literal
 
 import torch
 from torch import Tensor
@@ -21,6 +20,7 @@ from isthmus.data.problems import Domain, Exam, Problem
 from isthmus.data.recipes import Recipe
 from isthmus.data.samples import ArraySamples, ColourJitter
 from isthmus.data.shapes import KEYPOINTS, KINDS, REAL, SYNTHETIC, TUMBLED, UPRIGHT, Look, Poses, Shapes, render
+from isthmus.data.splits import MeasuredOn, split_name
 
 SIZE = 64
 SPLITS = {"source": 600, "target": 600, "validation": 150, "exam": 300}
@@ -38,7 +38,7 @@ def shapes(
     shifted: bool = False,
     main: tuple[str, ...] = ("normals",),
     anchors: tuple[str, ...] = ("segmentation",),
-    measured_on: Literal["exam", "validation"] = "exam",
+    measured_on: MeasuredOn = "exam",
     real: Look = REAL,
 ) -> Problem:
     """The problem; `measured_on="validation"` is for choosing settings without looking at the exam.
@@ -56,7 +56,7 @@ def shapes(
     target, measured = (_rendered(split, real, poses) for split in ("target", measured_on))
     name = "shapes-shifted" if shifted else "shapes"
     return Problem(
-        name=name if measured_on == "exam" else f"{name}:{measured_on}",
+        name=split_name(name, measured_on),
         domains=(
             Domain("synthetic", ColourJitter(_images(source)), pixels=_labels(source, *main, *anchors)),
             Domain("real", ColourJitter(_images(target)), pixels=_labels(target, *anchors)),

@@ -93,7 +93,7 @@ def _size(side: int, backbone: str | None) -> int:
         name = Name.parse(backbone)
         if name.base in SMALL_NETWORKS:
             return min(max(side, SMALLEST), SMALL)
-        if name.options.get("pretrained", "true").lower() == "true":
+        if name.options.get("pretrained", "true").lower() not in ("false", "no", "off"):
             return 224
     return max(side, SMALLEST) if side <= SMALL else 64 if side <= MEDIUM else 224
 

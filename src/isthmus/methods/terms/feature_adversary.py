@@ -63,7 +63,7 @@ class FeatureAdversary(Adversary):
             raise OptionError(f"Expected each of `depths` once, but got `{depths}`.")
         self.tasks = method.tasks.every
         outputs = sum(task.channels for task in self.tasks)
-        channels: dict[str, int] = dict(zip(DEPTHS, (*method.network.channels, outputs)))
+        channels = dict(zip(DEPTHS, (*method.network.channels, outputs)))
         self.discriminators = nn.ModuleDict(
             {depth: PatchDiscriminator(channels[depth], hidden=hidden, noise=noise) for depth in self.depths}
         )

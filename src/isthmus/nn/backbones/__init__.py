@@ -61,8 +61,4 @@ def _timm(name: Name, shape: tuple[int, ...]) -> Backbone:
     if not timm.is_model(name.base):
         known = [*CONVOLUTIONAL, "mlp", "alexnet", *timm.list_models()]
         raise unknown("backbone", name.base, known, "Any name of `timm.list_models()` will do.")
-    options = dict(name.options)
-    pretrained = options.pop("pretrained", "true").lower()
-    if options or pretrained not in ("true", "false"):
-        raise OptionError(f"Expected `{name.base}:pretrained=true` or `=false`, but got `{name}`.")
-    return TimmBackbone(name.base, shape[0], shape[1], pretrained=pretrained == "true")
+    return build(TimmBackbone, name, name.base, shape[0], shape[1])

@@ -22,7 +22,7 @@ class TimmBackbone(Backbone):
         pretrained: whether to load timm's default weights, downloading them where they are not cached.
     """
 
-    def __init__(self, name: str, channels: int, size: int, *, pretrained: bool) -> None:
+    def __init__(self, name: str, channels: int, size: int, *, pretrained: bool = True) -> None:
         import timm  # slow to import, and needed here only
 
         super().__init__()
