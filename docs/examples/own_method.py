@@ -13,7 +13,7 @@ from isthmus.nn.processes import gathered
 
 
 @isthmus.register("mean_matching", summary="equal mean features in both domains")
-class MeanMatching(isthmus.Method[UnsupervisedBatch]):
+class MeanMatching(isthmus.SingleBackbone[UnsupervisedBatch]):
     setting = Setting.UNSUPERVISED
 
     def __init__(self, backbone: Backbone, num_classes: int, *, trade_off: float = 1.0) -> None:

@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from isthmus.experiments import compare as compare
     from isthmus.experiments import fit as fit
     from isthmus.methods import Method as Method
+    from isthmus.methods import SingleBackbone as SingleBackbone
     from isthmus.methods import Stage as Stage
     from isthmus.methods import Update as Update
     from isthmus.methods import build_method as build_method
@@ -66,6 +67,7 @@ _PLACES = {
     "Problem": "data.problems",
     "Recipe": "data.recipes",
     "Run": "experiments",
+    "SingleBackbone": "methods",
     "Stage": "methods",
     "Update": "methods",
     "array_problem": "data.readers.arrays",

@@ -24,13 +24,13 @@ from isthmus.engine.stepping import Stepper, make_optimizer
 from isthmus.engine.trainer import Trainer
 from isthmus.errors import DivergenceError, OptionError, RunFolderError
 from isthmus.experiments.networks import backbone_for
-from isthmus.methods import Method, Stage, Update, build_method
+from isthmus.methods import SingleBackbone, Stage, Update, build_method
 from isthmus.methods.base import Reach
 from isthmus.nn.backbones import MLPBackbone, build_backbone
 from isthmus.nn.pull import Pull
 
 
-class Spy(Method[UnsupervisedBatch]):
+class Spy(SingleBackbone[UnsupervisedBatch]):
     """A method of two stages that remembers when each was called; the second freezes the backbone."""
 
     setting = Setting.UNSUPERVISED
@@ -54,9 +54,6 @@ class Spy(Method[UnsupervisedBatch]):
     def steps(self, batch: UnsupervisedBatch, progress: float) -> Iterator[Update]:
         loss = nn.functional.cross_entropy(self.head(self.backbone(batch.source.images)), batch.source.labels)
         yield Update(loss, on=("backbone", "head"), log={"task": loss})
-
-    def classifiers(self) -> dict[str, nn.Module]:
-        return {"result": self.head}
 
 
 def fabric(precision: str = "32-true") -> Fabric:

@@ -32,7 +32,7 @@ def test_every_domain_is_measured_by_its_own_network() -> None:
     problem = joint_problem()
     torch.manual_seed(0)
     method = build_method("isolated", build_backbone("digits", problem.input.shape), *problem.outputs)
-    found = examine(method, problem)
+    found = examine(method.predictors(), problem)
     expected, scores = {}, []
     for predictor, exam, domain in zip(method.predictors(), problem.exams, problem.domains):
         logits = infer(predictor, exam.samples, problem.input).result
@@ -42,7 +42,7 @@ def test_every_domain_is_measured_by_its_own_network() -> None:
     assert found.metrics == pytest.approx({"average": sum(expected.values()) / 3, **expected})
     for name, score in SCORES.items():
         assert found.scores[name] == pytest.approx(sum(float(score.compute(logits)) for logits in scores) / 3)
-    assert examine(method, replace(problem, exams=())).metrics == {}
+    assert examine(method.predictors(), replace(problem, exams=())).metrics == {}
 
 
 def test_classes_that_are_never_predicted_have_their_domains_name() -> None:
@@ -50,7 +50,7 @@ def test_classes_that_are_never_predicted_have_their_domains_name() -> None:
     method = build_method("isolated", build_backbone("digits", problem.input.shape), *problem.outputs)
     for place, head in enumerate((Constant(1, 0, 0), Constant(0, 1), Constant(0, 0, 1))):
         method.learner(place).head = head
-    assert examine(method, problem).unpredicted == [
+    assert examine(method.predictors(), problem).unpredicted == [
         "middle of plain",
         "bottom of plain",
         "left of upright",

@@ -18,28 +18,37 @@ from isthmus.evaluation.examination import examine
 from isthmus.evaluation.inference import device_of, infer
 from isthmus.evaluation.metrics import accuracy, class_accuracies
 from isthmus.methods import build_method
-from isthmus.nn.backbones import build_backbone
+from isthmus.nn.backbones import Backbone, build_backbone
+from isthmus.nn.classifiers import Classifier
 
 LOGITS = torch.tensor([[2.0, 0.0, 0.0], [2.0, 0.0, 0.0], [0.0, 0.0, 1.0], [0.0, 3.0, 0.0]])
 
 
-class Fixed(nn.Module):
-    """Two features, and two classifiers that give them and their negative."""
+class Two(Backbone):
+    """The first two values of an input."""
 
     def __init__(self) -> None:
         super().__init__()
         self.scale = nn.Parameter(torch.ones(()))
         self.seen: list[int] = []
 
-    def features(self, inputs: Tensor) -> Tensor:
+    def forward(self, inputs: Tensor) -> Tensor:
         assert not self.training
         self.seen.append(len(inputs))
         return inputs[:, :2] * self.scale
 
-    def classifiers(self) -> dict[str, nn.Module]:
-        negative = nn.Linear(2, 2, bias=False)
-        negative.weight = nn.Parameter(-torch.eye(2))
-        return {"plain": nn.Identity(), "negative": negative}
+
+class Negative(nn.Module):
+    """A classifier that gives its features' negative."""
+
+    def forward(self, features: Tensor) -> Tensor:
+        assert not self.training
+        return -features
+
+
+def fixed() -> Classifier:
+    """A network whose logits are its features."""
+    return Classifier(Two(), nn.Identity())
 
 
 def test_accuracy_by_hand() -> None:
@@ -53,11 +62,12 @@ def test_accuracy_by_hand() -> None:
 
 def test_inference_goes_in_batches_and_keeps_the_order(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(inference, "BATCH", 40)
-    problem, network = vectors_problem(), Fixed()
+    problem, backbone = vectors_problem(), Two()
+    network = Classifier(backbone, nn.Identity())
     assert isinstance(problem.target.samples, ArraySamples)
-    outputs = infer(network, problem.target.samples, problem.input)
+    outputs = infer(network, problem.target.samples, problem.input, others={"negative": Negative()})
     expected = problem.input.evaluate(problem.target.samples.values)[:, :2]
-    assert network.seen == [40, 40, 16]
+    assert backbone.seen == [40, 40, 16]
     assert torch.equal(outputs.features, expected)
     assert torch.equal(outputs.result, expected)
     assert torch.equal(outputs.logits["negative"], -expected)
@@ -67,13 +77,13 @@ def test_inference_goes_in_batches_and_keeps_the_order(monkeypatch: pytest.Monke
 
 
 def test_ten_crops_are_averaged_as_probabilities() -> None:
-    class Corners(Fixed):
-        def features(self, inputs: Tensor) -> Tensor:
+    class Corners(Two):
+        def forward(self, inputs: Tensor) -> Tensor:
             return inputs[:, 0, 0, :2] * self.scale
 
     stored = (torch.rand(3, 1, 8, 8, generator=torch.Generator().manual_seed(0)) * 255).to(torch.uint8)
     input = ImageInput(1, 4, 8, (0.5,), (0.1,), ten_crop=True)
-    found = infer(Corners(), ArraySamples(stored), input)
+    found = infer(Classifier(Corners(), nn.Identity()), ArraySamples(stored), input)
     pairs = []
     for y, x in ((0, 0), (0, 4), (4, 0), (4, 4), (2, 2)):
         row = (stored[:, 0, y, x : x + 4] / 255 - 0.5) / 0.1
@@ -87,11 +97,11 @@ def test_an_examination_measures_the_exam_and_the_training_samples() -> None:
     problem = vectors_problem()
     assert problem.exam is not None
     assert isinstance(problem.exam.samples, ArraySamples)
-    found = examine(Fixed(), problem)
+    found = examine([fixed()], problem, others={"negative": Negative()})
     logits = problem.input.evaluate(problem.exam.samples.values)[:, :2]
     right = (logits[:, 1] > logits[:, 0]).long() == problem.exam.labels.values
-    assert found.metrics["plain"] == pytest.approx(right.double().mean().item())
-    assert found.metrics["negative"] == pytest.approx(1 - found.metrics["plain"])
+    assert found.metrics["result"] == pytest.approx(right.double().mean().item())
+    assert found.metrics["negative"] == pytest.approx(1 - found.metrics["result"])
     probabilities = logits.softmax(dim=1)
     entropy = -(probabilities * probabilities.log()).sum(dim=1).mean().item()
     assert found.scores["entropy"] == pytest.approx(-entropy, abs=1e-5)
@@ -105,11 +115,11 @@ def test_unpredicted_classes_are_named() -> None:
     last = [layer for layer in method.modules() if isinstance(layer, nn.Linear)][-1]
     with torch.no_grad():
         last.bias.copy_(torch.tensor([0.0, 1e4, 0.0]))
-    assert examine(method, problem).unpredicted == ["top", "bottom"]
+    assert examine(method.predictors(), problem).unpredicted == ["top", "bottom"]
 
 
 def test_an_examination_without_an_exam_has_scores_only() -> None:
-    found = examine(Fixed(), replace(vectors_problem(), exams=()))
+    found = examine([fixed()], replace(vectors_problem(), exams=()))
     assert found.metrics == {}
     assert set(found.scores) == {"information_maximisation", "entropy"}
 

@@ -45,7 +45,7 @@ def trained(method: str, backbone: str, input: Input) -> Model:
         "inductive": (Classification(("other", "classes")), Classification(CLASSES)),
         "joint": (Classification(CLASSES), Classification(("other", "classes"))),
     }[method_entry(method).setting]
-    network = build_method(method, build_backbone(backbone, input.shape), *outputs).predictor()
+    network = build_method(method, build_backbone(backbone, input.shape), *outputs).predictors()[0]
     network.train()
     with torch.no_grad():
         network(torch.rand(8, *input.shape) * 2)

@@ -117,11 +117,11 @@ def test_last_selected_and_oracle_follow_from_the_history(comparison: Comparison
         rows = history(comparison, run)
         assert [row["epoch"] for row in rows] == [1, 2, 3, 4]
         scores = [row["scores"]["entropy"] for row in rows]
-        accuracies = [row["metrics"]["source"] for row in rows]
+        accuracies = [row["metrics"]["result"] for row in rows]
         picked = scores.index(max(scores))  # the first of equal ones
         assert run["selected_epoch"] == picked + 1
         assert run["scores"] == {"last": accuracies[-1], "selected": accuracies[picked], "oracle": max(accuracies)}
-        assert run["heads"] == {"source": run["scores"] | {"unit": "%"}}
+        assert run["heads"] == {"result": run["scores"] | {"unit": "%"}}
 
 
 def test_a_run_ends_that_began_under_another_name_of_a_metric() -> None:
@@ -185,7 +185,7 @@ def test_metrics_csv_says_what_the_history_says(comparison: Comparison, content:
             assert int(row["epoch"]) == expected["epoch"]
             assert float(row["loss/task"]) == expected["losses"]["task"]
             assert float(row["score/entropy"]) == expected["scores"]["entropy"]
-            assert float(row["metric/source"]) == expected["metrics"]["source"]
+            assert float(row["metric/result"]) == expected["metrics"]["result"]
 
 
 def test_a_run_is_evaluated_about_as_often_as_asked_and_at_the_end(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ import pytest
 import torch
 from lightning.fabric import Fabric
 from small_problems import images_problem, vectors_problem
-from torch import Tensor, nn
+from torch import Tensor
 
 from isthmus.data.loaders import batches
 from isthmus.data.recipes import Recipe
@@ -18,6 +18,7 @@ from isthmus.engine.trainer import Trainer
 from isthmus.errors import OptionError
 from isthmus.methods import build_method
 from isthmus.nn.backbones import MLPBackbone, build_backbone
+from isthmus.nn.classifiers import Classifier
 
 PROBLEM = images_problem(Recipe(epochs=4, steps_per_epoch=2, batch_size=8, lr=0.05))
 
@@ -94,9 +95,9 @@ def test_the_discriminator_steps_before_the_target_network_does() -> None:
 
 def test_the_result_is_the_target_network_and_the_source_classifier() -> None:
     method = build_method("adda", MLPBackbone(8, hidden=16), 2)
-    predictor = method.predictor()
+    (predictor,) = method.predictors()
     assert predictor.backbone is method.backbone
-    assert isinstance(predictor.head, nn.Linear)
+    assert isinstance(predictor, Classifier)
     assert predictor.head is method.get_submodule("head")
 
 

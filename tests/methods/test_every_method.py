@@ -17,11 +17,12 @@ from isthmus.data.loaders import look
 from isthmus.data.pixelwise import PixelLabels
 from isthmus.data.problems import Exam, Problem
 from isthmus.data.recipes import Recipe
-from isthmus.data.tasks import Labels, Setting
+from isthmus.data.tasks import Labels
 from isthmus.engine.stepping import Stepper
 from isthmus.engine.trainer import Trainer
 from isthmus.experiments.networks import backbone_for
 from isthmus.methods import Method, Update, build_method
+from isthmus.nn.classifiers import Classifier
 
 PROGRESS = 0.5
 
@@ -130,13 +131,31 @@ def test_engine_step_equals_a_hand_written_loop(method_name: str, batch_norm: st
         torch.testing.assert_close(got, expected, rtol=1e-8, atol=1e-10, msg=lambda m, name=name: f"{name}: {m}")
 
 
-def test_predictor_gives_the_result_of_the_first_classifier(method_name: str) -> None:
-    method = build(method_name).eval()
-    if method.setting in (Setting.ASSISTED, Setting.JOINT):
-        pytest.skip("has no one classifier")
-    images = one_batch(method_name).target.images
-    first = next(iter(method.classifiers().values()))
-    torch.testing.assert_close(method.predictor()(images), first(method.features(images)))
+def test_there_is_a_predictor_for_every_domain_that_counts(method_name: str) -> None:
+    assert len(build(method_name).predictors()) == len(problem_for(method_name).measured)
+
+
+@pytest.mark.parametrize(
+    ("name", "others"),
+    [
+        ("dann", []),
+        ("mcd", ["first", "second"]),
+        ("dfa_mcd", ["first", "second"]),
+        ("symnets", ["source"]),
+        ("symnets:without=target_task", ["target"]),
+        ("symnets+entropy", ["source"]),
+    ],
+)
+def test_classifiers_that_are_measured_beside_the_result(name: str, others: list[str]) -> None:
+    method = build(name).eval()
+    (network,) = method.predictors()
+    assert isinstance(network, Classifier)
+    images = one_batch(name).target.images
+    found = {other: head(network.backbone(images)) for other, head in method.other_classifiers().items()}
+    assert list(found) == others
+    for logits in found.values():
+        assert logits.shape == network(images).shape
+        assert not torch.equal(logits, network(images))
 
 
 def with_wrong_labels(problem: Problem) -> Problem:

@@ -29,7 +29,10 @@ def test_classifiers_learn_ten_times_faster(pretrained: bool, of_features: float
 
 
 def test_the_target_classifier_gives_the_result() -> None:
-    assert list(build_method("symnets", MLPBackbone(4), 3).classifiers()) == ["target", "source"]
+    method = build_method("symnets", MLPBackbone(4), 3)
+    (predictor,) = method.predictors()
+    assert predictor.head is method.get_submodule("head.target")
+    assert method.other_classifiers() == {"source": method.get_submodule("head.source")}
 
 
 def updates(name: str) -> tuple[Method[Any], UnsupervisedBatch, list[Update]]:
@@ -42,7 +45,7 @@ def updates(name: str) -> tuple[Method[Any], UnsupervisedBatch, list[Update]]:
 
 def equations(method: Method[Any], batch: UnsupervisedBatch) -> dict[int, float]:
     """(5) to (13) without (11), from probabilities."""
-    features = [method.features(images) for images in (batch.source.images, batch.target.images)]
+    features = [method.backbone(images) for images in (batch.source.images, batch.target.images)]
     v_s, v_t = (torch.cat([c(f) for c in (method.head.source, method.head.target)], 1) for f in features)  # type: ignore[union-attr]
     p_s, p_t, y, i = v_s.softmax(1), v_t.softmax(1), batch.source.labels, torch.arange(len(v_s))
     q = p_t[:, :3] + p_t[:, 3:]
@@ -96,8 +99,10 @@ def test_each_loss_of_an_ablation_trains_the_group_it_claims(name: str) -> None:
 def test_without_its_task_the_target_classifier_learns_from_discrimination_alone() -> None:
     """Its gradient is that of (7), and the source classifier gives the result."""
     method, batch, (update,) = updates("symnets:without=target_task")
-    assert next(iter(method.classifiers())) == "source"
-    features = [method.features(images) for images in (batch.source.images, batch.target.images)]
+    (predictor,) = method.predictors()
+    assert predictor.head is method.get_submodule("head.source")
+    assert method.other_classifiers() == {"target": method.get_submodule("head.target")}
+    features = [method.backbone(images) for images in (batch.source.images, batch.target.images)]
     p_s, p_t = (torch.cat([c(f) for c in (method.head.source, method.head.target)], 1).softmax(1) for f in features)  # type: ignore[union-attr]
     discrimination = -p_t[:, 3:].sum(1).log().mean() - p_s[:, :3].sum(1).log().mean()
     weights = list(method.head.target.parameters())  # type: ignore[union-attr]

@@ -20,10 +20,10 @@ from isthmus.data.loaders import batches
 from isthmus.data.recipes import Recipe
 from isthmus.engine.trainer import Trainer
 from isthmus.errors import OptionError
-from isthmus.methods import Method, Update, build_method
+from isthmus.methods import Method, Update, build_method, registry
 from isthmus.methods.base import Survey
 from isthmus.methods.combined import Combined
-from isthmus.methods.registry import method_entry
+from isthmus.methods.registry import MethodEntry, method_entry
 from isthmus.methods.terms.entropy import Entropy
 from isthmus.methods.unsupervised.source_only import SourceOnly
 from isthmus.names import BatchNormPolicy
@@ -130,8 +130,9 @@ def test_a_term_keeps_the_methods_networks_and_rates() -> None:
     plain, joined = build("symnets"), build("symnets+dfa:tied=false")
     assert joined.groups().keys() == plain.groups().keys() | {"dfa"}
     assert joined.learning_rates(0.1, 0.1) == plain.learning_rates(0.1, 0.1) | {"dfa": 0.1}
-    assert list(joined.classifiers()) == list(plain.classifiers())
-    assert joined.predictor().state_dict().keys() == plain.predictor().state_dict().keys()
+    assert list(joined.other_classifiers()) == list(plain.other_classifiers()) == ["source"]
+    for ours, theirs in zip(joined.predictors(), plain.predictors(), strict=True):
+        assert ours.state_dict().keys() == theirs.state_dict().keys()
 
 
 def test_noise_is_of_the_batch_and_its_share() -> None:
@@ -161,6 +162,13 @@ def test_mistakes_in_names(name: str, message: str) -> None:
     assert message in str(refused.value)
 
 
+def test_a_method_without_a_backbone_takes_on_no_terms(monkeypatch: pytest.MonkeyPatch) -> None:
+    without = MethodEntry("without", "unsupervised", "", "", lambda: lambda backbone, classes: Combined(Counting()))
+    monkeypatch.setitem(registry._ENTRIES, "without", without)
+    with pytest.raises(OptionError, match="`SingleBackbone`, to take on terms, but `without` is none"):
+        build("without+entropy")
+
+
 def test_a_loss_of_the_features_alone_leaves_the_classifier() -> None:
     """One step of `dfa`'s own update by the chain rule: the head gets no gradient from it."""
     method = build("source_only+dfa")
@@ -173,7 +181,7 @@ def test_a_loss_of_the_features_alone_leaves_the_classifier() -> None:
 def test_source_cross_entropy_is_untouched() -> None:
     plain, joined = build("source_only"), build("source_only+dfa")
     batch = one_batch()
-    expected = cross_entropy(plain.predictor().train()(batch.source.images), batch.source.labels)
+    expected = cross_entropy(plain.predictors()[0].train()(batch.source.images), batch.source.labels)
     torch.testing.assert_close(next(joined.steps(batch, 0.5)).log["task"], expected)
 
 
@@ -205,7 +213,7 @@ def test_a_method_with_terms_goes_on_doing_all_that_it_did() -> None:
     assert {name.split(".")[-1] for name in saved} >= {"epochs", "temperature"}
     assert combined.groups().keys() == method.groups().keys() == {"backbone", "head"}
     assert combined.double().findings()["epochs"].dtype == torch.float64  # type: ignore[union-attr]
-    assert combined.predictor().backbone is method.backbone  # type: ignore[union-attr]
+    assert combined.predictors()[0].backbone is method.backbone  # type: ignore[union-attr]
 
 
 @pytest.mark.parametrize("name", ["adabn+dfa:align=latents", "adabn+dfa:align=decodings", "adda+dfa", "adda+entropy"])

@@ -32,7 +32,7 @@ def write(tmp_path: Path) -> Callable[..., Path]:
                 {
                     "epoch": epoch,
                     "losses": {"task": 1 / epoch},
-                    "metrics": {"source": 0.2 * epoch} if known else {},
+                    "metrics": {"result": 0.2 * epoch} if known else {},
                     "scores": {"information_maximisation": 0.5 * epoch},
                 }
                 for epoch in (1, 2, 3)

@@ -38,7 +38,7 @@ def run_record(method: str, seed: int, last: float | None, *, label_free: float 
             {"name": "information_maximisation", "value": label_free, "message": ""},
             {"name": "collapsed_predictions", "value": 1.0 if message else 0.0, "message": message},
         ],
-        "heads": {"target": scores(0.0), "source": scores(-0.1)} if method == "symnets" else {"source": scores(0.0)},
+        "heads": {"result": scores(0.0)} | ({"source": scores(-0.1)} if method == "symnets" else {}),
         "folder": f"runs/{method.replace(':', '-')}-seed{seed}",
     }
 

@@ -2,29 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from statistics import fmean
-from typing import Protocol
+
+from torch import nn
 
 from isthmus.data.problems import Domain, Exam, Problem
 from isthmus.data.tasks import Setting
 from isthmus.evaluation.dense import label_free_scores, measure
 from isthmus.evaluation.images import measure_images
-from isthmus.evaluation.inference import Network, Precision, infer
+from isthmus.evaluation.inference import Precision, infer
 from isthmus.evaluation.metrics import accuracy
 from isthmus.names import AVERAGE
-from isthmus.nn.autoencoder import AutoEncoder
+from isthmus.nn.classifiers import Classifier
 from isthmus.nn.dense import DenseNetwork
-from isthmus.nn.gans import Generator
 from isthmus.selection.scores import SCORES
-
-
-class Measured(Network, Protocol):
-    """A network, or several side by side."""
-
-    def predictors(self) -> Sequence[Network | DenseNetwork | AutoEncoder | Generator]: ...
 
 
 @dataclass(frozen=True)
@@ -34,7 +28,7 @@ class Examination:
     Attributes:
         metrics: accuracy in [0, 1] of each classifier on the exam, or of a joint problem the average and that of each
             domain; or those of the problem's tasks; the first is the result; empty without an exam.
-        scores: label-free scores of the first classifier on the target's training samples, or means over domains.
+        scores: label-free scores of the result on the target's training samples, or means over domains.
         unpredicted: the classes that are given to no training sample of the domain.
     """
 
@@ -43,28 +37,35 @@ class Examination:
     unpredicted: list[str]
 
 
-def examine(networks: Measured, problem: Problem, *, precision: Precision = nullcontext) -> Examination:
+def examine(
+    networks: Sequence[nn.Module],
+    problem: Problem,
+    *,
+    others: Mapping[str, nn.Module] = {},
+    precision: Precision = nullcontext,
+) -> Examination:
     """Measure on the domains that count; the exams' labels go into `metrics` and nowhere else.
 
     Args:
-        networks: of a joint problem as many as it has domains, else one.
+        networks: predictors, of a joint problem as many as it has domains, else one.
         problem: on whose domains.
+        others: classifiers that are measured beside the one network's own, on its features, by name.
         precision: opens the autocast context that they run under.
     """
     if problem.setting is Setting.ASSISTED:
-        (network,) = networks.predictors()
+        (network,) = networks
         assert isinstance(network, DenseNetwork)  # as methods of the setting have
         return _examine_pixels(network, problem, precision)
-    if problem.setting is not Setting.JOINT:
-        ((domain, exam),) = problem.measured
-        return _examine(networks, domain, exam, problem, precision)
     if problem.image_task is not None:
-        return Examination(*measure_images(networks.predictors(), problem, precision), [])
+        return Examination(*measure_images(networks, problem, precision), [])
     parts = {
-        domain.name: _examine(network, domain, exam, problem, precision)
-        for network, (domain, exam) in zip(networks.predictors(), problem.measured)
-        if not isinstance(network, (DenseNetwork, AutoEncoder, Generator))
+        domain.name: _examine(network, others, domain, exam, problem, precision)
+        for network, (domain, exam) in zip(networks, problem.measured)
+        if isinstance(network, Classifier)
     }
+    if problem.setting is not Setting.JOINT:
+        (part,) = parts.values()
+        return part
     accuracies = {name: value for name, part in parts.items() for value in part.metrics.values()}
     return Examination(
         {AVERAGE: fmean(accuracies.values()), **accuracies} if accuracies else {},
@@ -84,14 +85,19 @@ def _examine_pixels(network: DenseNetwork, problem: Problem, precision: Precisio
 
 
 def _examine(
-    network: Network, domain: Domain, exam: Exam | None, problem: Problem, precision: Precision
+    network: Classifier,
+    others: Mapping[str, nn.Module],
+    domain: Domain,
+    exam: Exam | None,
+    problem: Problem,
+    precision: Precision,
 ) -> Examination:
     logits = infer(network, domain.samples, problem.input, precision=precision).result
     classes = (domain.labels.task if domain.labels else problem.task).classes
     predicted = set(logits.argmax(dim=1).tolist())
     accuracies = {}
     if exam is not None:
-        outputs = infer(network, exam.samples, problem.input, precision=precision)
+        outputs = infer(network, exam.samples, problem.input, others=others, precision=precision)
         accuracies = {name: accuracy(logits, exam.labels.values) for name, logits in outputs.logits.items()}
     return Examination(
         accuracies,

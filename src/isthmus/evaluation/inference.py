@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
-from typing import Protocol, get_args
+from typing import get_args
 
 import torch
 from torch import Tensor, nn
@@ -16,9 +16,12 @@ from isthmus.data.inputs import Input
 from isthmus.data.samples import Samples, in_order
 from isthmus.errors import OptionError
 from isthmus.names import Accelerator, listed
+from isthmus.nn.classifiers import Classifier
 from isthmus.progress import track
 
 BATCH = 256
+RESULT = "result"
+"""What the network's own classifier is called beside others on its features."""
 
 Precision = Callable[[], AbstractContextManager[object]]
 """Opens the autocast context that a network runs under."""
@@ -41,23 +44,14 @@ def device_of(accelerator: Accelerator) -> torch.device:
     return torch.device(found[0] if accelerator == "auto" else accelerator)
 
 
-class Network(Protocol):
-    """What can be looked at: methods in training, and saved classifiers."""
-
-    def features(self, images: Tensor) -> Tensor: ...
-    def classifiers(self) -> dict[str, nn.Module]: ...
-    def parameters(self) -> Iterator[nn.Parameter]: ...
-    def eval(self) -> object: ...
-
-
 @dataclass(frozen=True)
 class Outputs:
     """What a network says of a collection of samples, on the CPU in float32.
 
     Attributes:
         features: (samples, features); where the input has several views, their mean.
-        logits: (samples, classes) of each classifier, by its name; the first gives the result. Where the input has
-            several views, the logarithm of their mean probabilities.
+        logits: (samples, classes) of each classifier, by its name, the network's own first. Where the input has several
+            views, the logarithm of their mean probabilities.
     """
 
     features: Tensor
@@ -65,39 +59,42 @@ class Outputs:
 
     @property
     def result(self) -> Tensor:
-        """Logits of the classifier that gives the result."""
-        return next(iter(self.logits.values()))
+        """Logits of the network's own classifier."""
+        return self.logits[RESULT]
 
 
 @torch.no_grad()
 def infer(
-    network: Network,
+    network: Classifier,
     samples: Samples,
     input: Input,
     *,
+    others: Mapping[str, nn.Module] = {},
     indices: Tensor | None = None,
     precision: Precision = nullcontext,
     title: str = "",
 ) -> Outputs:
-    """Features and every classifier's logits. Puts the network into evaluation mode.
+    """Features and every classifier's logits. Puts the network and the others into evaluation mode.
 
     Args:
         network: on any device.
         samples: what is looked at, in order.
         input: how stored samples become network inputs.
+        others: further classifiers of the network's features, by name.
         indices: which samples; all by default.
         precision: opens the autocast context that the network runs under.
         title: of a progress bar; none is drawn without, as in training, which has its own.
     """
-    network.eval()
+    for module in (network, *others.values()):
+        module.eval()
     weight = next(network.parameters())
-    classifiers = network.classifiers()
+    classifiers = {RESULT: network.head, **others}
     features: list[Tensor] = []
     logits: dict[str, list[Tensor]] = {name: [] for name in classifiers}
     count = len(samples) if indices is None else len(indices)
     for _, stored in track(in_order(samples, indices, size=BATCH), title, math.ceil(count / BATCH)):
         with precision():
-            views = [network.features(view.to(weight.device, weight.dtype)) for view in input.views(stored)]
+            views = [network.backbone(view.to(weight.device, weight.dtype)) for view in input.views(stored)]
             features.append(torch.stack([view.float() for view in views]).mean(dim=0).cpu())
             for name, classifier in classifiers.items():
                 logits[name].append(_together([classifier(view).float() for view in views]).cpu())

@@ -14,7 +14,8 @@ from isthmus.data.problems import Problem
 from isthmus.data.samples import Samples, in_order
 from isthmus.data.splits import shuffled
 from isthmus.data.tasks import Labels
-from isthmus.evaluation.inference import Network, infer
+from isthmus.evaluation.inference import infer
+from isthmus.nn.classifiers import Classifier
 
 if TYPE_CHECKING:
     import numpy as np
@@ -38,7 +39,7 @@ class Views:
         self.source_labels = _labels(problem.source.labels, self.source_indices)
         self.target_labels = _labels(shown.labels, self.target_indices)
 
-    def embed(self, network: Network) -> dict[str, np.ndarray]:
+    def embed(self, network: Classifier) -> dict[str, np.ndarray]:
         """Features of both domains reduced by one common PCA, `source` and `target`: (points, ≤ 50) float32 each."""
         from sklearn.decomposition import PCA
 
@@ -53,7 +54,7 @@ class Views:
         reduced = PCA(min(COMPONENTS, *together.shape), random_state=0).fit_transform(together).astype("float32")
         return {"source": reduced[: len(found[0])], "target": reduced[len(found[0]) :]}
 
-    def write(self, path: Path, before: dict[str, np.ndarray], network: Network) -> None:
+    def write(self, path: Path, before: dict[str, np.ndarray], network: Classifier) -> None:
         """Write the embeddings `before` training and now, their labels (−1 where unknown) and sample predictions."""
         arrays = {f"{domain}_before": points for domain, points in before.items()}
         arrays |= {f"{domain}_after": points for domain, points in self.embed(network).items()}
@@ -61,7 +62,7 @@ class Views:
         arrays |= self.predictions(network)
         write_arrays(path, arrays)
 
-    def predictions(self, network: Network) -> dict[str, np.ndarray]:
+    def predictions(self, network: Classifier) -> dict[str, np.ndarray]:
         """Pictures (m, height, width, 3) uint8, with true labels (−1 where unknown) and class probabilities."""
         indices = self.target_indices[:PICTURES]
         outputs = infer(network, self.target, self.problem.input, indices=indices)

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from torch import Tensor
 
 from isthmus.data.inputs import ImageInput
 from isthmus.data.problems import Domain, Problem
-from isthmus.data.tasks import Setting
 from isthmus.engine.checkpoints import write_atomically
 from isthmus.evaluation.dense_models import DenseModel
 from isthmus.evaluation.dense_views import DenseViews
@@ -19,9 +18,8 @@ from isthmus.evaluation.image_views import write_image_views
 from isthmus.evaluation.models import Model
 from isthmus.evaluation.views import Views, write_arrays
 from isthmus.methods.base import Method, Predictor
-from isthmus.nn.autoencoder import AutoEncoder
+from isthmus.nn.classifiers import Classifier
 from isthmus.nn.dense import DenseNetwork
-from isthmus.nn.gans import Generator
 from isthmus.report.images import IMAGE_VIEWS
 from isthmus.report.pixelwise import DENSE_VIEWS
 from isthmus.report.results import FINDINGS, VIEWS
@@ -29,7 +27,7 @@ from isthmus.report.results import FINDINGS, VIEWS
 if TYPE_CHECKING:
     import numpy as np
 
-    from isthmus.methods.anchored import AnchoredMethod
+Network = TypeVar("Network", Classifier, DenseNetwork)
 
 
 def model_of(
@@ -45,7 +43,7 @@ def model_of(
         about: what the model's description is to say of its training, besides whether the problem is built in.
     """
     about = about | {"built_in": problem.built_in}
-    if not isinstance(network, (DenseNetwork, AutoEncoder, Generator)):
+    if isinstance(network, Classifier):
         task = domain.labels.task if domain.labels else problem.task
         return Model(network, backbone, task.classes, problem.input, about)
     assert isinstance(problem.input, ImageInput)  # as problems have whose networks give images or labels of pixels
@@ -66,23 +64,26 @@ class Shown:
 
     def __init__(self, method: Method[Any], problem: Problem) -> None:
         self.problem = problem
-        classes = problem.setting is not Setting.ASSISTED and len(problem.measured) == 1
-        self.views = Views(problem) if classes else None
-        self.before: dict[str, np.ndarray] = self.views.embed(method) if self.views else {}
+        network = _only(Classifier, method.predictors())
+        self.before: dict[str, np.ndarray] = Views(problem).embed(network) if network else {}
 
     def write(self, folder: Path, method: Method[Any]) -> None:
         """Write the arrays that the report draws, and what training found, into the run's folder."""
-        problem = self.problem
-        if views := self.views:
-            write_atomically(folder / VIEWS, lambda part: views.write(part, self.before, method))
-        if problem.setting is Setting.ASSISTED:
-            network = cast("AnchoredMethod", method).network
-            write_atomically(folder / DENSE_VIEWS, lambda part: DenseViews(problem).write(part, network))
+        problem, networks = self.problem, method.predictors()
+        if classifier := _only(Classifier, networks):
+            write_atomically(folder / VIEWS, lambda part: Views(problem).write(part, self.before, classifier))
+        if dense := _only(DenseNetwork, networks):
+            write_atomically(folder / DENSE_VIEWS, lambda part: DenseViews(problem).write(part, dense))
         if problem.image_task is not None:
-            networks = method.predictors()
             write_atomically(folder / IMAGE_VIEWS, lambda part: write_image_views(part, networks, problem))
         if findings := method.findings():
             write_atomically(folder / FINDINGS, lambda part: _write_findings(part, findings))
+
+
+def _only(kind: type[Network], networks: Sequence[Predictor]) -> Network | None:
+    """The one network, if it is of a kind."""
+    first, *others = networks
+    return first if isinstance(first, kind) and not others else None
 
 
 def _write_findings(path: Path, findings: Mapping[str, Tensor | Sequence[str]]) -> None:

@@ -97,9 +97,11 @@ class Job:
 
         def after_epoch(epoch: int, losses: dict[str, float]) -> None:
             due = epoch % interval == 0 or epoch == recipe.epochs
-            record.add(epoch, losses, examine(method, self.problem, precision=fabric.autocast) if due else None)
+            networks, others = method.predictors(), method.other_classifiers()
+            found = examine(networks, self.problem, others=others, precision=fabric.autocast) if due else None
+            record.add(epoch, losses, found)
             if due and record.beats_selected(self.select_by):
-                record.select(epoch, nn.ModuleList(method.predictors()).state_dict())
+                record.select(epoch, nn.ModuleList(networks).state_dict())
             if tensorboard is not None:
                 tensorboard.log_metrics(record.flat_row(-1), step=epoch)
             state = trainer.state_dict()

@@ -103,8 +103,8 @@ class AnchoredMethod(Method[AssistedBatch]):
         for adversary in self.adversaries:
             adversary.begun = progress >= adversary.start
 
-    def predictor(self) -> DenseNetwork:
-        return self.network
+    def predictors(self) -> tuple[DenseNetwork, ...]:
+        return (self.network,)
 
     def source(self, batch: AssistedBatch) -> tuple[Dense, Dense | None]:
         """The network's outputs of the source; of the target too where an adversary compares them."""

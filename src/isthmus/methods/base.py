@@ -13,7 +13,6 @@ from torch import Tensor, nn
 from isthmus.data.batches import DomainBatch, Turns
 from isthmus.data.tasks import Setting
 from isthmus.nn.autoencoder import AutoEncoder
-from isthmus.nn.backbones.base import Backbone
 from isthmus.nn.classifiers import Classifier
 from isthmus.nn.dense import DenseNetwork
 from isthmus.nn.gans import Generator
@@ -147,32 +146,26 @@ class Survey(Protocol):
 
 
 class Method(nn.Module, ABC, Generic[BatchT]):
-    """Base of all methods.
+    """Base of all methods: what training and measuring ask of them.
 
     A method holds its networks as attributes; each attribute is a group of parameters with an optimiser of its own, and
-    updates name the groups they train. Two names are fixed: `backbone`, and `head` for all classifiers on its features.
-    Hyper-parameters are keyword-only arguments of `__init__`, with the paper's
+    updates name the groups they train. Hyper-parameters are keyword-only arguments of `__init__`, with the paper's
     values as defaults: the signature is the configuration.
 
     Attributes:
         setting: who has labels of what.
         turns: how the domains of a joint problem take turns.
         oracle: whether it trains on the target's main labels, as a bound on methods may.
-        follows_source: whether the backbone's running statistics follow the source too; where not, a term that the
-            method takes on passes the source without them.
     """
 
     setting: ClassVar[Setting]
     turns: ClassVar[Turns] = "epoch"
     oracle: ClassVar[bool] = False
-    follows_source: ClassVar[bool] = True
-    backbone: Backbone
-    head: nn.Module
 
     @property
+    @abstractmethod
     def convolutional(self) -> bool:
         """Whether images should be laid out channels-last."""
-        return self.backbone.convolutional
 
     @property
     def independent(self) -> tuple[tuple[str, ...], ...]:
@@ -186,12 +179,13 @@ class Method(nn.Module, ABC, Generic[BatchT]):
         """The groups of parameters by name: the method's direct submodules that have some."""
         return {name: child for name, child in self.named_children() if next(child.parameters(), None) is not None}
 
+    @abstractmethod
     def learning_rates(self, lr: float, backbone_factor: float) -> dict[str, float]:
         """The learning rate of each group at the start: `lr`, but `backbone_factor * lr` for a pretrained backbone."""
-        rates = dict.fromkeys(self.groups(), lr)
-        if self.backbone.pretrained:
-            rates["backbone"] = backbone_factor * lr
-        return rates
+
+    @abstractmethod
+    def stage_rates(self, decay: float) -> dict[nn.Parameter, float]:
+        """Learning-rate factors of the backbone's parameters by depth; see `Backbone.stage_rates`."""
 
     def stages(self) -> tuple[Stage[BatchT], ...]:
         """The parts of training; one by default."""
@@ -234,23 +228,10 @@ class Method(nn.Module, ABC, Generic[BatchT]):
         """What training found besides a classifier, for the report, by name: nothing, by default."""
         return {}
 
-    def features(self, images: Tensor) -> Tensor:
-        """Features that the classifiers see, (batch, features)."""
-        features: Tensor = self.backbone(images)
-        return features
-
-    def classifiers(self) -> dict[str, nn.Module]:
-        """Modules from `features` to logits, by name; the first gives the result. By default `head` alone."""
-        return {"source": self.head}
-
-    def predictor(self) -> Predictor:
-        """Images to the logits, or maps, of the method's result: all that prediction needs."""
-        return Classifier(self.backbone, next(iter(self.classifiers().values())))
-
+    @abstractmethod
     def predictors(self) -> tuple[Predictor, ...]:
-        """A predictor for each domain that is measured; one, unless the method is for several."""
-        return (self.predictor(),)
+        """What prediction needs, images to logits, maps or images: one for each domain that is measured."""
 
-    def stage_rates(self, decay: float) -> dict[nn.Parameter, float]:
-        """Learning-rate factors of the backbone's parameters by depth; see `Backbone.stage_rates`."""
-        return self.backbone.stage_rates(decay)
+    def other_classifiers(self) -> Mapping[str, nn.Module]:
+        """What is measured beside the first predictor's classifier, on its features, by name; nothing, by default."""
+        return {}

@@ -14,6 +14,7 @@ from isthmus.data.batches import UnsupervisedBatch
 from isthmus.data.tasks import Setting
 from isthmus.errors import OptionError
 from isthmus.methods.base import Method, Plan, Predictor, Stage, Survey, Update
+from isthmus.methods.single_backbone import SingleBackbone
 from isthmus.methods.terms.base import Part, Seen, Term
 from isthmus.nn.batch_norm import running_statistics_kept
 from isthmus.nn.tracing import Passes, tracing
@@ -34,7 +35,7 @@ class Combined(Method[UnsupervisedBatch]):
 
     setting = Setting.UNSUPERVISED
 
-    def __init__(self, method: Method[UnsupervisedBatch], *terms: Term) -> None:
+    def __init__(self, method: SingleBackbone[UnsupervisedBatch], *terms: Term) -> None:
         super().__init__()
         self.method = method
         for term in terms:
@@ -73,14 +74,11 @@ class Combined(Method[UnsupervisedBatch]):
     def findings(self) -> Mapping[str, Tensor | Sequence[str]]:
         return self.method.findings()
 
-    def features(self, images: Tensor) -> Tensor:
-        return self.method.features(images)
+    def predictors(self) -> tuple[Predictor, ...]:
+        return self.method.predictors()
 
-    def classifiers(self) -> dict[str, nn.Module]:
-        return self.method.classifiers()
-
-    def predictor(self) -> Predictor:
-        return self.method.predictor()
+    def other_classifiers(self) -> Mapping[str, nn.Module]:
+        return self.method.other_classifiers()
 
     def _joined(self, steps: Steps, batch: UnsupervisedBatch, progress: float) -> Iterator[Update]:
         parts = [part for term in self.terms for part in term.parts()]

@@ -128,13 +128,20 @@ def build_method(
                 f"Term `{entry.name}` is for methods of the {entry.setting} setting, but `{parsed.base}` is of the "
                 f"{method.setting} setting."
             )
-    taken = [build(entry.load(), term, method) for entry, term in zip(entries, terms)]
-    if entries[0].setting == "assisted":
-        for adversary in taken:
-            method.take_on(adversary)  # type: ignore[operator]
-        return method
+    from isthmus.methods.anchored import AnchoredMethod
     from isthmus.methods.combined import Combined
+    from isthmus.methods.single_backbone import SingleBackbone
 
+    taken = (build(entry.load(), term, method) for entry, term in zip(entries, terms))
+    if isinstance(method, AnchoredMethod):
+        for adversary in taken:
+            method.take_on(adversary)
+        return method
+    if not isinstance(method, SingleBackbone):
+        raise OptionError(
+            f"Expected a method with one backbone, a `SingleBackbone`, to take on terms, but `{parsed.base}` is none. "
+            "Leave the terms out."
+        )
     return Combined(method, *taken)
 
 

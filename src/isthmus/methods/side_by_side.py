@@ -105,11 +105,7 @@ class SideBySide(Method[JointBatch]):
             for parameter, rate in self.learner(place).stage_rates(decay).items()
         }
 
-    def predictor(self) -> Predictor:
-        return self.predictors()[0]
-
     def predictors(self) -> tuple[Predictor, ...]:
-        """What prediction needs, for each domain."""
         return tuple(self.learner(place).predictor() for place in range(self.domains))
 
 

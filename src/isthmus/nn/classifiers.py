@@ -67,12 +67,3 @@ class Classifier(nn.Module):
     def forward(self, images: Tensor) -> Tensor:
         logits: Tensor = self.head(self.backbone(images))
         return logits
-
-    def features(self, images: Tensor) -> Tensor:
-        """What the classifier sees, (batch, features)."""
-        features: Tensor = self.backbone(images)
-        return features
-
-    def classifiers(self) -> dict[str, nn.Module]:
-        """The one classifier."""
-        return {"result": self.head}

@@ -10,11 +10,12 @@ from torch.nn.functional import cross_entropy
 from isthmus.checks import below, positive
 from isthmus.data.batches import InductiveBatch
 from isthmus.data.tasks import Classification, Setting
-from isthmus.methods.base import Method, Stage, Update
+from isthmus.methods.base import Stage, Update
+from isthmus.methods.single_backbone import SingleBackbone
 from isthmus.nn.backbones.base import Backbone, WithNeck
 
 
-class Consecutive(Method[InductiveBatch]):
+class Consecutive(SingleBackbone[InductiveBatch]):
     r"""Supervised training on the source, then on the target from the weights found.
 
     $$\min_{f, h_s} -\frac{1}{n_s} \sum_i \log h_s(f(x^s_i))_{y^s_i} \quad \text{then} \quad

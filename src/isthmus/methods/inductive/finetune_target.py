@@ -9,11 +9,12 @@ from torch.nn.functional import cross_entropy
 
 from isthmus.data.batches import InductiveBatch
 from isthmus.data.tasks import Classification, Setting
-from isthmus.methods.base import Method, Update
+from isthmus.methods.base import Update
+from isthmus.methods.single_backbone import SingleBackbone
 from isthmus.nn.backbones.base import Backbone, WithNeck
 
 
-class FinetuneTarget(Method[InductiveBatch]):
+class FinetuneTarget(SingleBackbone[InductiveBatch]):
     r"""Supervised training on the target's few labels; the source batch is not looked at.
 
     $$\min_{f, h_t} -\frac{1}{n_t} \sum_i \log h_t(f(x^t_i))_{y^t_i}$$

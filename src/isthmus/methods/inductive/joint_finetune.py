@@ -10,11 +10,12 @@ from torch.nn.functional import cross_entropy
 from isthmus.checks import at_least
 from isthmus.data.batches import InductiveBatch
 from isthmus.data.tasks import Classification, Setting
-from isthmus.methods.base import Method, Update
+from isthmus.methods.base import Update
+from isthmus.methods.single_backbone import SingleBackbone
 from isthmus.nn.backbones.base import Backbone, WithNeck
 
 
-class JointFinetune(Method[InductiveBatch]):
+class JointFinetune(SingleBackbone[InductiveBatch]):
     r"""Supervised training on both domains at once; they share the features.
 
     $$\min_{f, h_s, h_t} -\frac{1}{n_t} \sum_i \log h_t(f(x^t_i))_{y^t_i}

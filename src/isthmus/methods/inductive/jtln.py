@@ -20,7 +20,8 @@ from isthmus.functional.category_blocks import CategorySamples
 from isthmus.functional.category_costs import LEAST, Metric, category_costs
 from isthmus.functional.schedules import ramp
 from isthmus.functional.transport import transport_loss
-from isthmus.methods.base import Method, Plan, Survey, Update
+from isthmus.methods.base import Plan, Survey, Update
+from isthmus.methods.single_backbone import SingleBackbone
 from isthmus.names import unknown
 from isthmus.nn.backbones.base import Backbone, WithNeck
 from isthmus.nn.processes import gathered
@@ -30,7 +31,7 @@ WARM_UP = 0.3
 """Share of the run after which the categories are compared, where the features have yet to be learned."""
 
 
-class JTLN(Method[InductiveBatch]):
+class JTLN(SingleBackbone[InductiveBatch]):
     r"""Joint fine-tuning, and on target images the source's classifier agrees with the target's by optimal transport.
 
     $$\min_{f, h_s, h_t} -\frac{1}{n_t} \sum_i \log h_t(f(x^t_i))_{y^t_i}

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from isthmus.checks import at_least, one_of
 from isthmus.functional.prior import Reduction, decoding_distance, prior_divergence
-from isthmus.methods.base import Method
+from isthmus.methods.single_backbone import SingleBackbone
 from isthmus.methods.terms.base import Part, Seen, Term
 from isthmus.nn.backbones.base import Backbone
 from isthmus.nn.tied_decoder import TiedDecoder
@@ -44,7 +44,7 @@ class DFA(Term):
 
     def __init__(
         self,
-        method: Method[Any],
+        method: SingleBackbone[Any],
         *,
         alpha: float = 0.01,
         beta: float = 10.0,

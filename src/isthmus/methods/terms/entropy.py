@@ -8,7 +8,7 @@ from torch import Tensor
 
 from isthmus.checks import at_least
 from isthmus.functional.information import entropy
-from isthmus.methods.base import Method
+from isthmus.methods.single_backbone import SingleBackbone
 from isthmus.methods.terms.base import Part, Seen, Term
 
 
@@ -28,10 +28,10 @@ class Entropy(Term):
 
     name = "entropy"
 
-    def __init__(self, method: Method[Any], *, weight: float = 0.1, features_only: bool = False) -> None:
+    def __init__(self, method: SingleBackbone[Any], *, weight: float = 0.1, features_only: bool = False) -> None:
         super().__init__()
         at_least(0, weight=weight)
-        self._classifier = (next(iter(method.classifiers().values())),)  # in a tuple: it belongs to the method
+        self._classifier = (method.result,)  # in a tuple: it belongs to the method
         self.weight = weight
         self.on = ("backbone",) if features_only else ("backbone", "head")
 

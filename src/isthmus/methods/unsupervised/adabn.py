@@ -10,13 +10,14 @@ from torch.nn.functional import cross_entropy
 from isthmus.data.batches import UnsupervisedBatch
 from isthmus.data.tasks import Setting
 from isthmus.errors import OptionError
-from isthmus.methods.base import Method, Update
+from isthmus.methods.base import Update
+from isthmus.methods.single_backbone import SingleBackbone
 from isthmus.nn.backbones.base import Backbone
 from isthmus.nn.batch_norm import batch_norms, running_statistics_kept
 from isthmus.nn.classifiers import classifier
 
 
-class AdaBN(Method[UnsupervisedBatch]):
+class AdaBN(SingleBackbone[UnsupervisedBatch]):
     r"""Supervised training on the source; in prediction, batch normalisation by the target's mean and variance.
 
     $$y = \gamma_l \frac{x - \mu^t_l}{\sigma^t_l} + \beta_l \qquad \text{for every batch-normalised layer } l$$

@@ -12,13 +12,14 @@ from isthmus.checks import below, positive
 from isthmus.data.batches import UnsupervisedBatch
 from isthmus.data.tasks import Setting
 from isthmus.functional.adversarial import domain_discrimination, inverted_labels
-from isthmus.methods.base import Method, Stage, Update
+from isthmus.methods.base import Stage, Update
+from isthmus.methods.single_backbone import SingleBackbone
 from isthmus.nn.backbones.base import Backbone
 from isthmus.nn.classifiers import classifier
 from isthmus.nn.discriminators import DomainDiscriminator
 
 
-class ADDA(Method[UnsupervisedBatch]):
+class ADDA(SingleBackbone[UnsupervisedBatch]):
     r"""A target network starts from a trained source network and learns to pass for it, the classifier left as it is.
 
     $$\text{pretrain:} \; \min_{M_s, C} E_{task}(M_s, C) \qquad

@@ -10,13 +10,14 @@ from isthmus.checks import at_least
 from isthmus.data.batches import UnsupervisedBatch
 from isthmus.data.tasks import Setting
 from isthmus.functional.nuclear_norm import batch_nuclear_norm
-from isthmus.methods.base import Method, Update
+from isthmus.methods.base import Update
+from isthmus.methods.single_backbone import SingleBackbone
 from isthmus.nn.backbones.base import Backbone, WithNeck
 from isthmus.nn.classifiers import classifier
 from isthmus.nn.processes import gathered
 
 
-class BNM(Method[UnsupervisedBatch]):
+class BNM(SingleBackbone[UnsupervisedBatch]):
     r"""Besides the source labels, target predictions are learned that are certain and of many classes.
 
     $$\min_{G, C} E_{task} - \lambda \frac{1}{B} \lVert P \rVert_\star, \qquad

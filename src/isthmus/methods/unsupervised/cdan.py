@@ -13,7 +13,8 @@ from isthmus.data.tasks import Setting
 from isthmus.functional.adversarial import domain_discrimination
 from isthmus.functional.information import entropy_weights
 from isthmus.functional.schedules import ramp
-from isthmus.methods.base import Method, Update
+from isthmus.methods.base import Update
+from isthmus.methods.single_backbone import SingleBackbone
 from isthmus.nn.backbones.base import Backbone, WithNeck
 from isthmus.nn.classifiers import classifier
 from isthmus.nn.discriminators import ConditionalDiscriminator, hidden_width
@@ -21,7 +22,7 @@ from isthmus.nn.gradient_reversal import reverse_gradient
 from isthmus.nn.processes import gathered
 
 
-class CDAN(Method[UnsupervisedBatch]):
+class CDAN(SingleBackbone[UnsupervisedBatch]):
     r"""A discriminator of features times predictions; reversed gradients train the backbone to fool it class by class.
 
     $$\min_{G, C} \max_D \; E_{task}(G, C) - \lambda E_{domain}(D \circ T(f, g)), \qquad T(f, g) = f \otimes g$$

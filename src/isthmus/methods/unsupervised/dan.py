@@ -12,7 +12,8 @@ from isthmus.checks import at_least, one_of
 from isthmus.data.batches import UnsupervisedBatch
 from isthmus.data.tasks import Setting
 from isthmus.functional.kernels import Estimate, mmd
-from isthmus.methods.base import Method, Update
+from isthmus.methods.base import Update
+from isthmus.methods.single_backbone import SingleBackbone
 from isthmus.nn.backbones.base import Backbone, WithNeck
 from isthmus.nn.classifiers import classifier
 from isthmus.nn.processes import gathered
@@ -20,7 +21,7 @@ from isthmus.nn.processes import gathered
 Layers = Literal["both", "features", "logits"]
 
 
-class DAN(Method[UnsupervisedBatch]):
+class DAN(SingleBackbone[UnsupervisedBatch]):
     r"""The domains' kernel means of the last hidden features and of the logits are drawn together.
 
     $$\min_{G, C} E_{task}(G, C) + \lambda \sum_l d_k^2(D^l_s, D^l_t)$$

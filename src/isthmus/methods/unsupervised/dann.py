@@ -11,14 +11,15 @@ from isthmus.data.batches import UnsupervisedBatch
 from isthmus.data.tasks import Setting
 from isthmus.functional.adversarial import domain_discrimination
 from isthmus.functional.schedules import ramp
-from isthmus.methods.base import Method, Update
+from isthmus.methods.base import Update
+from isthmus.methods.single_backbone import SingleBackbone
 from isthmus.nn.backbones.base import Backbone
 from isthmus.nn.classifiers import classifier
 from isthmus.nn.discriminators import DomainDiscriminator, hidden_width
 from isthmus.nn.gradient_reversal import reverse_gradient
 
 
-class DANN(Method[UnsupervisedBatch]):
+class DANN(SingleBackbone[UnsupervisedBatch]):
     r"""A discriminator tells the domains' features apart; reversed gradients train the backbone to prevent it.
 
     $$\min_{G, C} \max_D \; E_{task}(G, C) - \lambda E_{domain}(G, D)$$

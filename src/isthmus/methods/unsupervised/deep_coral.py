@@ -11,7 +11,8 @@ from isthmus.checks import at_least, one_of
 from isthmus.data.batches import UnsupervisedBatch
 from isthmus.data.tasks import Setting
 from isthmus.functional.moments import coral
-from isthmus.methods.base import Method, Update
+from isthmus.methods.base import Update
+from isthmus.methods.single_backbone import SingleBackbone
 from isthmus.nn.backbones.base import Backbone, WithNeck
 from isthmus.nn.classifiers import classifier
 from isthmus.nn.processes import gathered
@@ -19,7 +20,7 @@ from isthmus.nn.processes import gathered
 Layer = Literal["logits", "features"]
 
 
-class DeepCORAL(Method[UnsupervisedBatch]):
+class DeepCORAL(SingleBackbone[UnsupervisedBatch]):
     r"""The covariances of the domains' logits are drawn together.
 
     $$\min_{G, C} E_{task}(G, C) + \frac{\lambda}{4 d^2} \lVert C_S - C_T \rVert_F^2$$

@@ -11,13 +11,14 @@ from isthmus.data.batches import UnsupervisedBatch
 from isthmus.data.tasks import Setting
 from isthmus.functional.adversarial import domain_confusion, domain_discrimination
 from isthmus.functional.schedules import ramp
-from isthmus.methods.base import Method, Update
+from isthmus.methods.base import Update
+from isthmus.methods.single_backbone import SingleBackbone
 from isthmus.nn.backbones.base import Backbone
 from isthmus.nn.classifiers import classifier
 from isthmus.nn.discriminators import DomainDiscriminator, hidden_width
 
 
-class DomainConfusion(Method[UnsupervisedBatch]):
+class DomainConfusion(SingleBackbone[UnsupervisedBatch]):
     r"""A discriminator tells the domains' features apart; the backbone makes its predictions uniform.
 
     $$\min_{G, C} E_{task}(G, C) + \lambda F_{domain}(G, D), \qquad \min_D E_{domain}(G, D) \qquad (4)$$

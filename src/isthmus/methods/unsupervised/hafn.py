@@ -10,13 +10,14 @@ from isthmus.checks import at_least, positive
 from isthmus.data.batches import UnsupervisedBatch
 from isthmus.data.tasks import Setting
 from isthmus.functional import feature_norm
-from isthmus.methods.base import Method, Update
+from isthmus.methods.base import Update
+from isthmus.methods.single_backbone import SingleBackbone
 from isthmus.nn.backbones.base import Backbone
 from isthmus.nn.classifiers import classifier, hidden_and_logits
 from isthmus.nn.processes import gathered
 
 
-class HAFN(Method[UnsupervisedBatch]):
+class HAFN(SingleBackbone[UnsupervisedBatch]):
     r"""The mean norms of both domains' features are drawn to one value.
 
     $$\min_{G, C} \; E_{task} + w \Big(\frac{1}{n_s} \sum_i \lVert f(x^s_i) \rVert - R\Big)^2

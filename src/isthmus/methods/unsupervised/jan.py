@@ -12,13 +12,14 @@ from isthmus.data.batches import UnsupervisedBatch
 from isthmus.data.tasks import Setting
 from isthmus.functional.kernels import Estimate, joint_mmd
 from isthmus.functional.schedules import ramp
-from isthmus.methods.base import Method, Update
+from isthmus.methods.base import Update
+from isthmus.methods.single_backbone import SingleBackbone
 from isthmus.nn.backbones.base import Backbone, WithNeck
 from isthmus.nn.classifiers import classifier
 from isthmus.nn.processes import gathered
 
 
-class JAN(Method[UnsupervisedBatch]):
+class JAN(SingleBackbone[UnsupervisedBatch]):
     r"""The domains' joint distributions of features and predictions are drawn together by their kernel means.
 
     $$\min_{G, C} E_{task}(G, C) + \lambda \hat D_L(P, Q)$$

@@ -11,13 +11,14 @@ from isthmus.data.batches import UnsupervisedBatch
 from isthmus.data.tasks import Setting
 from isthmus.functional.confusion import class_confusion
 from isthmus.functional.information import entropy_weights
-from isthmus.methods.base import Method, Update
+from isthmus.methods.base import Update
+from isthmus.methods.single_backbone import SingleBackbone
 from isthmus.nn.backbones.base import Backbone, WithNeck
 from isthmus.nn.classifiers import classifier
 from isthmus.nn.processes import gathered
 
 
-class MCC(Method[UnsupervisedBatch]):
+class MCC(SingleBackbone[UnsupervisedBatch]):
     r"""Besides the source labels, target predictions are learned that mix no two classes.
 
     $$\min_{G, C} E_{task} + \mu L_{MCC}, \qquad L_{MCC} = \frac{1}{K} \sum_j \sum_{j' \ne j} \tilde C_{jj'}$$

@@ -11,12 +11,13 @@ from isthmus.checks import at_least
 from isthmus.data.batches import UnsupervisedBatch
 from isthmus.data.tasks import Setting
 from isthmus.functional.discrepancy import discrepancy
-from isthmus.methods.base import Method, Update
+from isthmus.methods.base import Update
+from isthmus.methods.single_backbone import SingleBackbone
 from isthmus.nn.backbones.base import Backbone
 from isthmus.nn.classifiers import Ensemble, classifier
 
 
-class MCD(Method[UnsupervisedBatch]):
+class MCD(SingleBackbone[UnsupervisedBatch]):
     r"""Two classifiers learn the source and to disagree on the target; the backbone learns where they agree.
 
     $$\text{A:} \; \min_{G, F_1, F_2} L_{cls} \qquad \text{B:} \; \min_{F_1, F_2} L_{cls} - L_{adv} \qquad
@@ -58,8 +59,8 @@ class MCD(Method[UnsupervisedBatch]):
             gap = self._discrepancy(features_t)
             yield Update(gap, on=("backbone",), log={"narrowed": gap}, target=features_t)
 
-    def classifiers(self) -> dict[str, nn.Module]:
-        return {"ensemble": self.head, "first": self.head.first, "second": self.head.second}
+    def other_classifiers(self) -> dict[str, nn.Module]:
+        return {"first": self.head.first, "second": self.head.second}
 
     def _task(self, features: Tensor, labels: Tensor) -> Tensor:
         return cross_entropy(self.head.first(features), labels) + cross_entropy(self.head.second(features), labels)

@@ -11,12 +11,13 @@ from isthmus.data.batches import UnsupervisedBatch
 from isthmus.data.tasks import Setting
 from isthmus.functional import feature_norm
 from isthmus.functional.information import entropy
-from isthmus.methods.base import Method, Update
+from isthmus.methods.base import Update
+from isthmus.methods.single_backbone import SingleBackbone
 from isthmus.nn.backbones.base import Backbone
 from isthmus.nn.classifiers import classifier, hidden_and_logits
 
 
-class SAFN(Method[UnsupervisedBatch]):
+class SAFN(SingleBackbone[UnsupervisedBatch]):
     r"""The norm of every sample's features is enlarged by a step, again at each update.
 
     $$\min_{G, C} \; E_{task} + w \Big[\frac{1}{n_s} \sum_i L_d(x^s_i) + \frac{1}{n_t} \sum_j L_d(x^t_j)\Big]

@@ -8,12 +8,13 @@ from torch.nn.functional import cross_entropy
 
 from isthmus.data.batches import UnsupervisedBatch
 from isthmus.data.tasks import Setting
-from isthmus.methods.base import Method, Update
+from isthmus.methods.base import Update
+from isthmus.methods.single_backbone import SingleBackbone
 from isthmus.nn.backbones.base import Backbone
 from isthmus.nn.classifiers import classifier
 
 
-class SourceOnly(Method[UnsupervisedBatch]):
+class SourceOnly(SingleBackbone[UnsupervisedBatch]):
     r"""Supervised training on the source; the target batch is not looked at.
 
     $$\min_{G, C} -\frac{1}{n_s} \sum_i \log p_{y_i}(x^s_i)$$

@@ -12,12 +12,13 @@ from isthmus.data.batches import UnsupervisedBatch
 from isthmus.data.tasks import Setting
 from isthmus.functional import symmetric
 from isthmus.functional.schedules import ramp
-from isthmus.methods.base import Method, Update
+from isthmus.methods.base import Update
+from isthmus.methods.single_backbone import SingleBackbone
 from isthmus.nn.backbones.base import Backbone, WithNeck
 from isthmus.nn.classifiers import SymmetricClassifier
 
 
-class SymNets(Method[UnsupervisedBatch]):
+class SymNets(SingleBackbone[UnsupervisedBatch]):
     r"""Two classifiers on shared features learn the source labels and to tell the domains; the features confuse them.
 
     $$\min_{C^s, C^t} E^s_{task} + E^t_{task} + E_{domain} \qquad (5) + (6) + (7)$$
@@ -39,6 +40,7 @@ class SymNets(Method[UnsupervisedBatch]):
     """
 
     setting = Setting.UNSUPERVISED
+    head: SymmetricClassifier
 
     def __init__(
         self,
@@ -93,6 +95,9 @@ class SymNets(Method[UnsupervisedBatch]):
         )
         yield classifiers & features
 
-    def classifiers(self) -> dict[str, nn.Module]:
-        names = ("source", "target") if self.without == "target_task" else ("target", "source")
-        return {name: self.head.get_submodule(name) for name in names}
+    @property
+    def result(self) -> nn.Module:
+        return self.head.source if self.without == "target_task" else self.head.target
+
+    def other_classifiers(self) -> dict[str, nn.Module]:
+        return {name: classifier for name, classifier in self.head.named_children() if classifier is not self.result}
