@@ -6,6 +6,7 @@ import shutil
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -74,11 +75,12 @@ class Run:
         """
         return load_model(model_folder(self.folder))
 
-    def predict(self, samples: Samples) -> Tensor:
-        """Class probabilities of stored samples, (samples, classes), by the one classifier.
+    def predict(self, samples: Samples | Any) -> Tensor:
+        """Class probabilities, (samples, classes), by the one classifier; of whatever its `predict` takes.
 
         Raises:
             ModelFileError: as for `model`.
+            DataError: samples that the model cannot take.
         """
         return self.model.predict(samples)
 

@@ -10,11 +10,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from isthmus.data.inputs import ImageInput, Input, VectorInput
+from isthmus.data.inputs import ImageInput, Input, VectorInput, check_stored
 from isthmus.data.problems import Domain, Exam, Problem, check_lengths
 from isthmus.data.readers.defaults import default_input, default_recipe
 from isthmus.data.readers.labels import LabelCode, LabelValue, label_values
-from isthmus.data.samples import ArraySamples
+from isthmus.data.samples import ArraySamples, Samples
 from isthmus.data.tasks import Labels
 from isthmus.errors import DataError
 from isthmus.names import listed
@@ -122,6 +122,19 @@ def stored_samples(samples: Tensor, input: Input, *, name: str) -> ArraySamples:
     if samples.ndim != 4:
         raise DataError(f"`{name}`: expected images, as in the source, but got shape {tuple(samples.shape)}.")
     return ArraySamples(_stored_images(samples, input), name=name)
+
+
+def samples_for(input: Input, given: Samples | Any, *, name: str) -> Samples:
+    """What `input` takes: stored samples as they are, or those of an array of any layout that `array_problem` takes.
+
+    Raises:
+        DataError: stored in another shape; or, of an array, as for `sample_tensor` and `stored_samples`.
+    """
+    if not hasattr(given, "read"):
+        return stored_samples(sample_tensor(given, name=name), input, name=name)
+    samples: Samples = given
+    check_stored(name, samples, input)
+    return samples
 
 
 def _input(tensors: Sequence[Tensor], image_size: int | None, backbone: str | None) -> tuple[Input, str]:
