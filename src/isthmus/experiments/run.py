@@ -24,13 +24,14 @@ from isthmus.evaluation.dense_models import DenseModel, load_dense_model
 from isthmus.evaluation.image_models import ImageModel, load_image_model
 from isthmus.evaluation.models import DESCRIPTION, Kind, Model, kind_of, load_model
 from isthmus.experiments.evaluation import model_folder
+from isthmus.experiments.folders import run_folder
 from isthmus.experiments.job import LAST, Job
 from isthmus.experiments.networks import backbone_for
 from isthmus.experiments.results import conditions, write_results
 from isthmus.files import replacing
 from isthmus.methods.base import Plan
 from isthmus.methods.registry import build_method, method_entry
-from isthmus.names import listed, slug
+from isthmus.names import listed
 from isthmus.report.results import RunRecord
 from isthmus.selection.scores import score_for
 
@@ -143,7 +144,7 @@ def fit(
     """
     problem = resolve([method], problem, data_root, recipe, backbone, backbones)
     select_by = score_for(problem.setting, select_by, classes=problem.image_task is None)
-    folder = Path(out) if out else Path("isthmus-out", "fit", slug(problem.name), f"{slug(method)}-seed{seed}")
+    folder = run_folder(out, problem.name, method, seed)
     fabric = hardware.fabric()
     check_startable([method], problem, fabric.world_size)
     job = Job(method, problem, seed, conditions(problem, select_by, hardware), folder)
