@@ -13,6 +13,8 @@ import pytest
 from cli_folders import write_classes, write_images
 from small_problems import Command
 
+from isthmus.cli.parsing import Changes, call, command_parser
+from isthmus.data.recipes import Recipe
 from isthmus.data.tasks import Setting
 from isthmus.methods import Method, registry
 
@@ -184,6 +186,20 @@ def test_a_method_of_another_setting_is_refused_before_data_is_read(
     assert expected in refuse("compare", "--methods", "source_only", "joint")
     assert expected in refuse("fit", "joint", "office31:amazon-dslr")
     assert expected in refuse(*OWN, "--methods", "joint")
+
+
+@pytest.mark.parametrize("none", ["None", "null"])
+def test_none_is_a_value_that_is_given(none: str) -> None:
+    given: list[dict[str, Any]] = []
+
+    def command(*, recipe: Changes[Recipe]) -> None:
+        given.append(recipe.values)
+
+    parser = command_parser(command)
+    call(command, parser.parse_args(["--steps-per-epoch", none, "--clip-norm", none, "--epochs", "3"]))
+    assert given.pop() == {"steps_per_epoch": None, "clip_norm": None, "epochs": 3}
+    call(command, parser.parse_args(["--clip-norm", "2"]))
+    assert given.pop() == {"clip_norm": 2.0}
 
 
 @pytest.mark.parametrize("own", [True, False], ids=["folders", "built in"])

@@ -17,8 +17,9 @@ class Recipe:
     """Settings of one training run, the same for every method that is compared.
 
     Attributes:
-        epochs: passes over the data; an epoch ends at the first domain that has no full batch left.
-        steps_per_epoch: a fixed number of steps instead; None to count from the domains.
+        epochs: passes over the data; an epoch ends after `steps_per_epoch`, or else at the first domain that has no
+            full batch left.
+        steps_per_epoch: of a problem with a fixed number; None to count from the domains.
         batch_size: samples of each domain in a step, over all processes together.
         optimizer: `sgd` (with Nesterov momentum), `adam` or `adamw`.
         lr: learning rate at the start.
