@@ -61,13 +61,14 @@ def leaves_an_epoch(epochs: int, *, of: str, start: float) -> None:
 
     >>> leaves_an_epoch(1, of="jtln", start=0.3)
     Traceback (most recent call last):
-    isthmus.errors.OptionError: Expected `start` of `jtln` to leave an epoch of 1, but got 0.3. Train for more epochs, \
-or begin earlier.
+    isthmus.errors.OptionError: Expected `start` of `jtln` to leave an epoch of 1, but got 0.3. Use `--epochs 2` or \
+more, or `jtln:start=0`; or choose other `--methods`.
     """
     if start * epochs > epochs - 1:
+        enough = math.ceil(round(1 / (1 - start), 6))
         raise OptionError(
-            f"Expected `start` of `{of}` to leave an epoch of {epochs}, but got {start}. "
-            f"Train for more epochs, or begin earlier."
+            f"Expected `start` of `{of}` to leave an epoch of {epochs}, but got {start}. Use `--epochs {enough}` or "
+            f"more, or `{of}:start=0`; or choose other `--methods`."
         )
 
 
