@@ -56,6 +56,8 @@ def array_problem(
             finite.
         OptionError: an option out of range.
     """
+    if exam is not None and not (isinstance(exam, (tuple, list)) and len(exam) == 2):
+        raise DataError(f"Expected `exam=(X_exam, y_exam)`, samples and their labels, but got {_kind(exam)}.")
     arrays = {"X_source": X_source, "X_target": X_target} | ({"exam": exam[0]} if exam is not None else {})
     tensors = [sample_tensor(array, name=label) for label, array in arrays.items()]
     input, backbone = _input(tensors, image_size, backbone)
@@ -177,6 +179,12 @@ def _exam(samples: Sequence[ArraySamples], labels: Labels, *, trained_on: bool) 
     if trained_on:
         _refuse_shared(shared, "X_target")
     return Exam("target", measured, labels, transductive=shared > 0)
+
+
+def _kind(exam: Any) -> str:
+    """What was given for an exam, in a word or two."""
+    several = f" of {len(exam)}" if isinstance(exam, (tuple, list)) else ""
+    return f"a {type(exam).__name__}{several}"
 
 
 def _refuse_shared(shared: int, name: str) -> None:
