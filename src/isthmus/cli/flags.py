@@ -182,7 +182,8 @@ def chosen_problem(
             raise OptionError(
                 f"Expected a problem's name or flags for images of your own, but got both (`{name}`). "
                 f"`--source`, `--target`, `--exam`, `--domains`, `--image-size` and `--on-bad-image` are for your own "
-                f"images; of these, a problem file takes `--image-size`."
+                f"images; of these, a problem file takes `--image-size`, and one of class folders says `on_bad_image` "
+                f"itself."
             )
         setting = folders.setting()
         try:
