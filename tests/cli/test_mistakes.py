@@ -155,6 +155,8 @@ def test_mistakes_with_images_of_ones_own(refuse: Callable[..., str], arguments:
         (("compare", "office31:amazon-dslr", "--data-root", "@empty"), "`--data-root` or `ISTHMUS_DATA`"),
         (("fit",), "The following arguments are required: method"),
         (("fit", "symnet"), "did you mean `symnets`?"),
+        (("fit", "dann", "--seed", "9" * 23), "Expected `seed` of at most 18446744073709551615, but got 999"),
+        (("fit", "dann", "--seed", "-" + "9" * 23), "Expected `seed` of at least -9223372036854775808, but got -999"),
         (("methods", "symnet"), "did you mean `symnets`?"),
         (("evaluate", "@empty"), "Expected the folder of a run or of a model"),
         (("evaluate", "@model", "digits-photo", "--exam", "@target"), "but got both"),

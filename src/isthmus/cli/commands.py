@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from isthmus.checks import random_seed
 from isthmus.cli.flags import Folders, Training, chosen_problem
 from isthmus.cli.output import (
     method_options,
@@ -90,6 +91,7 @@ def fit(
     def output(name: str) -> Path:
         return run_folder(training.out, name, method, seed)
 
+    random_seed(seed=seed)
     chosen = chosen_problem(problem, folders, training, recipe, [method], output)
     run = experiments.fit(method, chosen, seed=seed, hardware=hardware, **training.arguments())
     show_results(run.folder, training.json)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-from isthmus.checks import at_least, below, one_of, positive
+from isthmus.checks import at_least, below, one_of, positive, whole
 from isthmus.names import BatchNormPolicy
 
 Optimizer = Literal["sgd", "adam", "adamw"]
@@ -51,13 +51,13 @@ class Recipe:
     evaluations: int = 40
 
     def __post_init__(self) -> None:
-        at_least(1, epochs=self.epochs, evaluations=self.evaluations)
-        at_least(2, batch_size=self.batch_size)  # batch norm needs two
+        whole(1, epochs=self.epochs, evaluations=self.evaluations)
+        whole(2, batch_size=self.batch_size)  # batch norm needs two
+        whole(0, frozen_stages=self.frozen_stages)
         at_least(0, weight_decay=self.weight_decay, momentum=self.momentum)
-        at_least(0, frozen_stages=self.frozen_stages)
         positive(lr=self.lr, backbone_lr_factor=self.backbone_lr_factor, stage_lr_decay=self.stage_lr_decay)
         if self.steps_per_epoch is not None:
-            at_least(1, steps_per_epoch=self.steps_per_epoch)
+            whole(1, steps_per_epoch=self.steps_per_epoch)
         if self.clip_norm is not None:
             positive(clip_norm=self.clip_norm)
         below(1, momentum=self.momentum)

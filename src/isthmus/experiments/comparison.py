@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from isthmus.checks import at_least
+from isthmus.checks import random_seed, whole
 from isthmus.data.problems import Problem
 from isthmus.data.recipes import Recipe
 from isthmus.engine.hardware import Hardware, on_first_process
@@ -85,7 +85,7 @@ def compare(
     from isthmus.report.html import write_report
 
     methods = methods or default_methods(setting_for(problem))
-    check_runs(methods, seeds)
+    check_runs(methods, seeds, first_seed)
     problem = resolve(methods, problem, data_root, recipe, backbone, backbones)
     select_by = score_for(problem.setting, select_by, classes=problem.image_task is None)
     folder = comparison_folder(out, problem.name)
@@ -103,15 +103,17 @@ def compare(
     return Comparison(folder)
 
 
-def check_runs(methods: Sequence[str], seeds: int) -> None:
+def check_runs(methods: Sequence[str], seeds: int, first_seed: int = 0) -> None:
     """Refuse a comparison that is none; needs no data.
 
     Raises:
-        OptionError: a method twice, or no run.
+        OptionError: a method twice, no run, or seeds that are none.
     """
     if len(set(methods)) != len(methods):
         raise OptionError(f"Expected different methods, but got {', '.join(methods)}.")
-    at_least(1, seeds=seeds)
+    whole(1, seeds=seeds)
+    random_seed(first_seed=first_seed)
+    random_seed(first_seed=first_seed + seeds - 1)
 
 
 def _finished(folder: Path) -> dict[str, RunRecord]:

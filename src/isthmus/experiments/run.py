@@ -11,6 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from isthmus.checks import random_seed
 from isthmus.data.benchmarks import load_problem, setting_of
 from isthmus.data.loaders import revealed, steps_per_epoch
 from isthmus.data.problems import Problem
@@ -142,6 +143,7 @@ def fit(
     Raises:
         IsthmusError: one of its kinds, before training wherever possible; what is already computed stays.
     """
+    random_seed(seed=seed)
     problem = resolve([method], problem, data_root, recipe, backbone, backbones)
     select_by = score_for(problem.setting, select_by, classes=problem.image_task is None)
     folder = run_folder(out, problem.name, method, seed)
@@ -167,8 +169,10 @@ def resolve(
     Raises:
         SettingError: naming the first method that does not fit, and what it is for; or several backbones, and a problem
             that is not joint.
-        OptionError: both one backbone and several, or not one for each domain.
+        OptionError: both one backbone and several, or not one for each domain; or a recipe that is none.
     """
+    if not isinstance(recipe, Recipe | None):
+        raise OptionError(f"Expected `recipe` to be a `Recipe(epochs=…)`, but got {recipe!r}.")
     first = sizing_backbone(backbone, backbones)
     check_setting(methods, setting_for(problem))
     if isinstance(problem, str):

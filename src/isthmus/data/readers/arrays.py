@@ -56,8 +56,8 @@ def array_problem(
             finite.
         OptionError: an option out of range.
     """
-    if exam is not None and not (isinstance(exam, (tuple, list)) and len(exam) == 2):
-        raise DataError(f"Expected `exam=(X_exam, y_exam)`, samples and their labels, but got {_kind(exam)}.")
+    if exam is not None:
+        _check_pair(exam)
     arrays = {"X_source": X_source, "X_target": X_target} | ({"exam": exam[0]} if exam is not None else {})
     tensors = [sample_tensor(array, name=label) for label, array in arrays.items()]
     input, backbone = _input(tensors, image_size, backbone)
@@ -181,10 +181,11 @@ def _exam(samples: Sequence[ArraySamples], labels: Labels, *, trained_on: bool) 
     return Exam("target", measured, labels, transductive=shared > 0)
 
 
-def _kind(exam: Any) -> str:
-    """What was given for an exam, in a word or two."""
-    several = f" of {len(exam)}" if isinstance(exam, (tuple, list)) else ""
-    return f"a {type(exam).__name__}{several}"
+def _check_pair(exam: Any) -> None:
+    several = isinstance(exam, (tuple, list))
+    if not (several and len(exam) == 2):
+        found = f"a {type(exam).__name__}" + (f" of {len(exam)}" if several else "")
+        raise DataError(f"Expected `exam=(X_exam, y_exam)`, samples and their labels, but got {found}.")
 
 
 def _refuse_shared(shared: int, name: str) -> None:
