@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from numbers import Integral, Real
 
 from isthmus.errors import OptionError
 
@@ -16,8 +17,34 @@ def at_least(least: float, **options: float) -> None:
     isthmus.errors.OptionError: Expected `epochs` of at least 1, but got 0.
     """
     for name, value in options.items():
-        if not (math.isfinite(value) and value >= least):
-            raise OptionError(f"Expected `{name}` of at least {least}, but got {value}.")
+        if not (_is_finite(value) and value >= least):
+            raise OptionError(f"Expected `{name}` of at least {least}, but got {value!r}.")
+
+
+def whole(least: int, **options: int) -> None:
+    """Refuse options that are no whole numbers, or below `least`.
+
+    >>> whole(1, epochs=1.5)
+    Traceback (most recent call last):
+    isthmus.errors.OptionError: Expected `epochs` to be a whole number, but got 1.5.
+    """
+    for name, value in options.items():
+        if not isinstance(value, Integral) or isinstance(value, bool):
+            raise OptionError(f"Expected `{name}` to be a whole number, but got {value!r}.")
+    at_least(least, **options)
+
+
+def random_seed(**options: int) -> None:
+    """Refuse seeds that random generators do not take: they have 64 bits.
+
+    >>> random_seed(seed=2**64)
+    Traceback (most recent call last):
+    isthmus.errors.OptionError: Expected `seed` of at most 18446744073709551615, but got 18446744073709551616.
+    """
+    whole(-(2**63), **options)
+    for name, value in options.items():
+        if value >= 2**64:
+            raise OptionError(f"Expected `{name}` of at most {2**64 - 1}, but got {value}.")
 
 
 def positive(**options: float) -> None:
@@ -28,8 +55,8 @@ def positive(**options: float) -> None:
     isthmus.errors.OptionError: Expected a positive `gamma`, but got -1.0.
     """
     for name, value in options.items():
-        if not (math.isfinite(value) and value > 0):
-            raise OptionError(f"Expected a positive `{name}`, but got {value}.")
+        if not (_is_finite(value) and value > 0):
+            raise OptionError(f"Expected a positive `{name}`, but got {value!r}.")
 
 
 def below(limit: float, **options: float) -> None:
@@ -61,13 +88,14 @@ def leaves_an_epoch(epochs: int, *, of: str, start: float) -> None:
 
     >>> leaves_an_epoch(1, of="jtln", start=0.3)
     Traceback (most recent call last):
-    isthmus.errors.OptionError: Expected `start` of `jtln` to leave an epoch of 1, but got 0.3. Train for more epochs, \
-or begin earlier.
+    isthmus.errors.OptionError: Expected `start` of `jtln` to leave an epoch of 1, but got 0.3. Use `--epochs 2` or \
+more, or `jtln:start=0`; or choose other `--methods`.
     """
     if start * epochs > epochs - 1:
+        enough = math.ceil(round(1 / (1 - start), 6))
         raise OptionError(
-            f"Expected `start` of `{of}` to leave an epoch of {epochs}, but got {start}. "
-            f"Train for more epochs, or begin earlier."
+            f"Expected `start` of `{of}` to leave an epoch of {epochs}, but got {start}. Use `--epochs {enough}` or "
+            f"more, or `{of}:start=0`; or choose other `--methods`."
         )
 
 
@@ -81,3 +109,7 @@ def one_of(choices: Sequence[str], **options: str) -> None:
     for name, value in options.items():
         if value not in choices:
             raise OptionError(f"Expected `{name}` to be one of {tuple(choices)}, but got {value!r}.")
+
+
+def _is_finite(value: object) -> bool:
+    return isinstance(value, Real) and math.isfinite(value)

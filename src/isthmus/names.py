@@ -112,8 +112,17 @@ def build(factory: Callable[..., T], name: Name, *positional: Any) -> T:
     Raises:
         OptionError: an option that the factory does not have, or a value that its type refuses.
     """
+    return factory(*positional, **read_options(factory, name))
+
+
+def read_options(factory: Callable[..., Any], name: Name) -> dict[str, Any]:
+    """The options of a name, read by the types of a factory's keyword-only parameters; nothing is made.
+
+    Raises:
+        OptionError: as for `build`.
+    """
     if not name.options:
-        return factory(*positional)
+        return {}
     from jsonargparse import ArgumentError, ArgumentParser
 
     parameters = inspect.signature(factory).parameters
@@ -134,4 +143,4 @@ def build(factory: Callable[..., T], name: Name, *positional: Any) -> T:
             wanted = inspect.formatannotation(parameters[key].annotation).strip("'")
             raise OptionError(f"Expected `{key}` of `{name.base}` as `{wanted}`, but got `{text}`.") from error
 
-    return factory(*positional, **{key: read(key, text) for key, text in name.options.items()})
+    return {key: read(key, text) for key, text in name.options.items()}

@@ -13,6 +13,8 @@ import pytest
 from cli_folders import write_classes, write_images
 from small_problems import Command
 
+from isthmus.cli.parsing import Changes, call, command_parser
+from isthmus.data.recipes import Recipe
 from isthmus.data.tasks import Setting
 from isthmus.methods import Method, registry
 
@@ -153,6 +155,8 @@ def test_mistakes_with_images_of_ones_own(refuse: Callable[..., str], arguments:
         (("compare", "office31:amazon-dslr", "--data-root", "@empty"), "`--data-root` or `ISTHMUS_DATA`"),
         (("fit",), "The following arguments are required: method"),
         (("fit", "symnet"), "did you mean `symnets`?"),
+        (("fit", "dann", "--seed", "9" * 23), "Expected `seed` of at most 18446744073709551615, but got 999"),
+        (("fit", "dann", "--seed", "-" + "9" * 23), "Expected `seed` of at least -9223372036854775808, but got -999"),
         (("methods", "symnet"), "did you mean `symnets`?"),
         (("evaluate", "@empty"), "Expected the folder of a run or of a model"),
         (("evaluate", "@model", "digits-photo", "--exam", "@target"), "but got both"),
@@ -184,6 +188,84 @@ def test_a_method_of_another_setting_is_refused_before_data_is_read(
     assert expected in refuse("compare", "--methods", "source_only", "joint")
     assert expected in refuse("fit", "joint", "office31:amazon-dslr")
     assert expected in refuse(*OWN, "--methods", "joint")
+
+
+@pytest.mark.parametrize("none", ["None", "null"])
+def test_none_is_a_value_that_is_given(none: str) -> None:
+    given: list[dict[str, Any]] = []
+
+    def command(*, recipe: Changes[Recipe]) -> None:
+        given.append(recipe.values)
+
+    parser = command_parser(command)
+    call(command, parser.parse_args(["--steps-per-epoch", none, "--clip-norm", none, "--epochs", "3"]))
+    assert given.pop() == {"steps_per_epoch": None, "clip_norm": None, "epochs": 3}
+    call(command, parser.parse_args(["--clip-norm", "2"]))
+    assert given.pop() == {"clip_norm": 2.0}
+
+
+@pytest.mark.parametrize("own", [True, False], ids=["folders", "built in"])
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--seeds", "0"), "`seeds` of at least 1, but got 0"),
+        (("--methods", "dann", "dann"), "different methods"),
+        (("--methods", "source_only", "dann:gama=3"), "`dann` has no option `gama`"),
+        (("--methods", "dann:gamma=x"), "Expected `gamma` of `dann`"),
+        (("--methods", "dann+dfb"), "did you mean `+dfa`"),
+        (("--lr", "-1"), "a positive `lr`, but got -1.0"),
+        (("--resume", "--overwrite"), "one of `--resume` and `--overwrite`, but got both"),
+        (("--out", "@flat"), "not an output folder of isthmus"),
+        (("--out", "@file"), "but a file is there"),
+    ],
+)
+def test_what_needs_no_data_is_told_before_any_is_read(
+    refuse: Callable[..., str], monkeypatch: pytest.MonkeyPatch, own: bool, arguments: tuple[str, ...], message: str
+) -> None:
+    for place in ("isthmus.data.benchmarks.load_problem", "isthmus.data.readers.folders.folder_problem"):
+        monkeypatch.setattr(place, lambda *arguments, **options: pytest.fail("data was read"))
+    assert message in refuse(*(OWN[:5] if own else ("compare",)), *arguments)
+
+
+@pytest.mark.parametrize(
+    ("problem", "folder"),
+    [
+        (("--source", "@source", "--target", "@target"), "source-target"),
+        (("--source", "@source", "--target", "@target", "--exam", "@others/../target"), "source-target"),
+        (("--source", "@a/photos", "--target", "@b/photos"), "a_photos-b_photos"),
+        (("--domains", "@source", "@target", "@others"), "source-target-others"),
+        (("@problem.yaml",), "mine"),
+        (("digits-photo",), "digits-photo"),
+    ],
+)
+@pytest.mark.parametrize("command", ["compare", "fit"])
+def test_a_default_output_folder_that_is_taken_is_told_before_any_data_is_read(
+    isthmus_command: Command,
+    folders: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    command: str,
+    problem: tuple[str, ...],
+    folder: str,
+) -> None:
+    for place in ("a", "b"):
+        if not (folders / place).exists():
+            write_classes(folders / place / "photos", seed=ord(place))
+    (folders / "problem.yaml").write_text("source: source\ntarget: target\nname: mine\n")
+    method = "isolated" if "--domains" in problem else "source_only"
+    given = [folders / a[1:] if a.startswith("@") else a for a in problem]
+    arguments = ["compare", *given, "--methods", method] if command == "compare" else ["fit", method, *given]
+
+    def stopped(*arguments: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("isthmus.engine.trainer.Trainer.run", stopped)
+    assert isthmus_command(*arguments)[0] == 130
+    place = Path("isthmus-out", folder) if command == "compare" else Path("isthmus-out/fit", folder, f"{method}-seed0")
+    assert (place / "config.json").is_file()
+    monkeypatch.setattr("isthmus.data.problems.Problem.__post_init__", lambda self: pytest.fail("data was read"))
+    code, _, err = isthmus_command(*arguments)
+    assert code == 2
+    assert f"{place} holds an earlier run" in err
 
 
 def test_pretrained_weights_out_of_reach_are_refused_with_the_way_out(

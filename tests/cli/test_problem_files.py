@@ -80,7 +80,10 @@ def test_flags_go_before_the_file(isthmus_command: Command, tmp_path: Path) -> N
     [
         (("--methods", "dann"), "`dann` is for the unsupervised setting, but the problem is of the assisted setting."),
         (("--source", "here"), "but got both (`"),
-        (("--image-size", 32, "--on-bad-image", "skip"), "of these, a problem file takes `--image-size`."),
+        (
+            ("--image-size", 32, "--on-bad-image", "skip"),
+            "of these, a problem file takes `--image-size`, and one of class folders says `on_bad_image` itself.",
+        ),
         (("--methods", "baseline"), "`source.labels.normals`: expected files"),
     ],
 )

@@ -128,6 +128,8 @@ def test_a_model_predicts_the_same_after_loading(tmp_path: Path) -> None:
         assert all(torch.equal(before[name], after[name]) for name in before)
         assert before["normals"].shape == (3, 32, 32)
         assert before["keypoints"].shape == (2, 3)
+    of_array = model.predict(images().values.numpy())
+    assert torch.equal(next(of_array)["normals"], next(model.predict(images()))["normals"])
 
 
 def test_models_of_either_kind_are_not_taken_for_the_other(tmp_path: Path) -> None:

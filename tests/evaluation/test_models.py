@@ -14,7 +14,7 @@ import isthmus
 from isthmus.data.inputs import ImageInput, Input, VectorInput, describe
 from isthmus.data.samples import ArraySamples
 from isthmus.data.tasks import Classification
-from isthmus.errors import ModelFileError, RunFolderError
+from isthmus.errors import DataError, ModelFileError, RunFolderError
 from isthmus.evaluation.models import Model, load_model
 from isthmus.methods import build_method
 from isthmus.methods.registry import method_entry
@@ -50,6 +50,30 @@ def trained(method: str, backbone: str, input: Input) -> Model:
     with torch.no_grad():
         network(torch.rand(8, *input.shape) * 2)
     return Model(network.eval(), backbone, CLASSES, input, {"problem": {"name": "mine"}})
+
+
+@pytest.mark.parametrize("backbone", ["digits", "signs", "mlp:hidden=12"])
+def test_arrays_are_predicted_as_the_samples_they_are(backbone: str) -> None:
+    input = BACKBONES[backbone]
+    model, samples = trained("source_only", backbone, input), samples_for(input)
+    array = samples.values.numpy()
+    for given in (array, samples.values, array.tolist()):
+        assert torch.equal(model.predict(given), model.predict(samples))
+
+
+def test_images_of_any_size_are_predicted_and_what_is_stored_otherwise_is_refused() -> None:
+    model, (large,) = (
+        trained("source_only", "digits", BACKBONES["digits"]),
+        torch.randint(256, (1, 4, 1, 40, 40)).byte(),
+    )
+    assert model.predict(large).shape == (4, 3)
+    for given, message in (
+        (ArraySamples(large), r"`samples`: expected samples of shape \(1, 16, 16\), but got \(1, 40, 40\)"),
+        (torch.zeros(4, 5), r"`samples`: expected images"),
+        (["a.png"], r"`samples`: expected an array of numbers"),
+    ):
+        with pytest.raises(DataError, match=message):
+            model.predict(given)
 
 
 @pytest.fixture(scope="module")

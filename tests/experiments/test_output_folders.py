@@ -198,6 +198,10 @@ def test_a_file_in_the_way_is_refused(tmp_path: Path, place: str) -> None:
         ({"methods": ("source_only", "dannn")}, "did you mean `dann`"),
         ({"methods": ("dann", "dann")}, "different methods"),
         ({"seeds": 0}, "`seeds` of at least 1"),
+        ({"seeds": [0, 1]}, r"`seeds` to be a whole number, but got \[0, 1\]"),
+        ({"first_seed": None}, "`first_seed` to be a whole number, but got None"),
+        ({"first_seed": 2**64 - 1, "seeds": 2}, "`first_seed` of at most 18446744073709551615"),
+        ({"recipe": {"epochs": 1}}, r"`recipe` to be a `Recipe\(epochs=…\)`, but got {'epochs': 1}"),
         ({"select_by": "nonsense"}, "Unknown score"),
         ({"backbone": "mlp:hidden=0"}, "`hidden` of at least 1"),
         ({"backbone": "digits"}, "`mlp` is for feature vectors"),
@@ -212,6 +216,13 @@ def test_a_mistake_costs_nothing(finished: Path, tmp_path: Path, options: dict[s
         with pytest.raises((OptionError, DataError), match=error):
             isthmus.compare(out=out, **arguments, **flags)
     assert files(finished) == before
+    assert not (tmp_path / "new").exists()
+
+
+@pytest.mark.parametrize("seed", [None, "1", 1.0, True, 2**64, -(2**63) - 1])
+def test_seeds_that_are_none_are_refused(tmp_path: Path, seed: Any) -> None:
+    with pytest.raises(OptionError, match="Expected `seed` "):
+        fit(tmp_path / "new", seed=seed)
     assert not (tmp_path / "new").exists()
 
 

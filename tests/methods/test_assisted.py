@@ -336,7 +336,12 @@ def test_an_exam_or_an_oracle_without_a_main_task_is_refused(short: str) -> None
 @pytest.mark.parametrize(
     ("term", "epochs", "side", "message"),
     [
-        ("feature_adversary:start=0.7", 3, 64, r"`start` of `feature_adversary` to leave an epoch of 3, but got 0\.7"),
+        (
+            "feature_adversary:start=0.7",
+            3,
+            64,
+            r"`start` of `feature_adversary` to leave an epoch of 3, but got 0\.7.*`--epochs 4`",
+        ),
         ("output_adversary", 4, 32, "images of at least 64 pixels a side for `output_adversary`"),
     ],
 )

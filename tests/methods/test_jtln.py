@@ -205,9 +205,13 @@ def test_classes_too_small_to_be_compared_are_refused_before_training(options: s
 
 
 def test_a_run_that_ends_before_transport_begins_is_refused() -> None:
-    with pytest.raises(OptionError, match="`start` of `jtln` to leave an epoch of 1, but got"):
+    with pytest.raises(OptionError, match=r"leave an epoch of 1, but got .* `--epochs 2` or more, or `jtln:start=0`;"):
         build().check(Plan((8,), 1))
     build("start=0").check(Plan((8,), 1))
+    for start, enough in ((0.3, 2), (0.5, 2), (0.7, 4), (0.75, 4), (0.9, 10), (0.99, 100)):
+        with pytest.raises(OptionError, match=f"`--epochs {enough}` or more"):
+            build(f"start={start}").check(Plan((8,), enough - 1))
+        build(f"start={start}").check(Plan((8,), enough))
 
 
 def test_a_table_that_is_not_there_is_refused() -> None:

@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from isthmus.checks import random_seed
 from isthmus.cli.flags import Folders, Training, chosen_problem
 from isthmus.cli.output import (
     method_options,
@@ -50,8 +51,14 @@ def compare(
         hardware: devices, processes and precision.
     """
     from isthmus import experiments
+    from isthmus.experiments.comparison import check_runs
+    from isthmus.experiments.folders import comparison_folder
 
-    chosen = chosen_problem(problem, folders, training, recipe, methods)
+    def output(name: str) -> Path:
+        return comparison_folder(training.out, name)
+
+    check_runs(methods, seeds)
+    chosen = chosen_problem(problem, folders, training, recipe, methods, output)
     comparison = experiments.compare(methods, chosen, seeds=seeds, hardware=hardware, **training.arguments())
     show_results(comparison.folder, training.json)
 
@@ -79,8 +86,13 @@ def fit(
         hardware: devices, processes and precision.
     """
     from isthmus import experiments
+    from isthmus.experiments.folders import run_folder
 
-    chosen = chosen_problem(problem, folders, training, recipe, [method])
+    def output(name: str) -> Path:
+        return run_folder(training.out, name, method, seed)
+
+    random_seed(seed=seed)
+    chosen = chosen_problem(problem, folders, training, recipe, [method], output)
     run = experiments.fit(method, chosen, seed=seed, hardware=hardware, **training.arguments())
     show_results(run.folder, training.json)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -64,6 +64,15 @@ class Folders:
         own = setting.value == "inductive"
         classes = "class folders of other names than the source's" if own else "the source's class folders, or none"
         return f"`{self.target}` has {classes}."
+
+    def name(self) -> str:
+        """What their problem is called; no image is read."""
+        from isthmus.data.readers.folder_images import folder_names
+        from isthmus.data.readers.folders import folder_problem_name
+
+        if self._joint():
+            return "-".join(folder_names(self.domains))
+        return folder_problem_name(*self._domains(), self.exam)
 
     def problem(self, backbone: str | None) -> Problem:
         """The problem of these folders."""
@@ -137,11 +146,35 @@ class Training:
 
 
 def chosen_problem(
-    name: str | None, folders: Folders, training: Training, recipe: Changes[Recipe], methods: Sequence[str]
+    name: str | None,
+    folders: Folders,
+    training: Training,
+    recipe: Changes[Recipe],
+    methods: Sequence[str],
+    output: Callable[[str], Path],
 ) -> Problem:
-    """The problem that the flags describe, with the recipe that they change."""
-    from isthmus.data.benchmarks import is_problem_file, load_problem, setting_of
+    """The problem that the flags describe, with the recipe that they change.
+
+    What can be told without data is told before any is read.
+
+    Args:
+        name: of a built-in problem or a problem file.
+        folders: images instead.
+        training: what training commands take.
+        recipe: changes of the problem's recipe.
+        methods: that are to be trained.
+        output: the output folder by the problem's name.
+    """
+    from isthmus.data.benchmarks import is_problem_file, load_problem, name_of, setting_of
+    from isthmus.experiments.folders import check_folder
     from isthmus.experiments.run import check_setting, sizing_backbone
+    from isthmus.methods.registry import check_options
+
+    def check(name: str) -> None:
+        for method in methods:
+            check_options(method)
+        recipe.over(Recipe())
+        check_folder(output(name), resume=training.resume, overwrite=training.overwrite)
 
     backbone = sizing_backbone(training.backbone, training.backbones)
     if folders.given() and not (name and is_problem_file(name) and folders.beside_a_file()):
@@ -149,17 +182,20 @@ def chosen_problem(
             raise OptionError(
                 f"Expected a problem's name or flags for images of your own, but got both (`{name}`). "
                 f"`--source`, `--target`, `--exam`, `--domains`, `--image-size` and `--on-bad-image` are for your own "
-                f"images; of these, a problem file takes `--image-size`."
+                f"images; of these, a problem file takes `--image-size`, and one of class folders says `on_bad_image` "
+                f"itself."
             )
         setting = folders.setting()
         try:
             check_setting(methods, setting)
         except SettingError as error:
             raise SettingError(f"{error} {folders.reason(setting)}") from None
+        check(folders.name())
         problem = folders.problem(backbone)
     else:
         name = name or DEFAULT_PROBLEM
         check_setting(methods, setting_of(name))
+        check(name_of(name))
         problem = load_problem(name, training.data_root, image_size=folders.image_size, backbone=backbone)
     if training.ten_crop:
         problem = replace(problem, input=_with_ten_crops(problem.input))

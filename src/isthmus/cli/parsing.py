@@ -12,7 +12,8 @@ import inspect
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, fields, is_dataclass, replace
-from typing import Any, Generic, Literal, TypeVar, get_args, get_origin, get_type_hints
+from types import NoneType
+from typing import Any, Generic, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from docstring_parser import parse as parse_docstring
 from jsonargparse import ArgumentParser, DefaultHelpFormatter, Namespace
@@ -77,7 +78,7 @@ def command_parser(command: Callable[..., None]) -> ArgumentParser:
         optional = get_origin(parameter.type) is Changes
         section = parser.add_argument_group(_title(group))
         for member in _parameters(group):
-            _add(section, replace(member, default=None) if optional else member)
+            _add(section, _optional(member) if optional else member)
     return parser
 
 
@@ -89,9 +90,9 @@ def call(command: Callable[..., None], options: Namespace) -> None:
         if group is None:
             arguments[parameter.name] = options.get(parameter.name, parameter.default)
             continue
-        values = {member.name: options[member.name] for member in fields(group)}
+        values = {member.name: options[member.name] for member in fields(group) if member.name in options}
         if get_origin(parameter.type) is Changes:
-            arguments[parameter.name] = Changes({k: v for k, v in values.items() if v is not None})
+            arguments[parameter.name] = Changes({k: None if v == "None" else v for k, v in values.items()})
         else:
             arguments[parameter.name] = group(**values)
     command(**arguments)
@@ -170,6 +171,12 @@ def _add(parser: Any, parameter: _Parameter) -> None:
         parser.add_argument(parameter.flag, **options)
     else:
         parser.add_argument(parameter.flag, required=required, **options)
+
+
+def _optional(member: _Parameter) -> _Parameter:
+    """A field that may be left as it is; where it can be None, `None` says so as YAML's `null` does."""
+    type = Union[member.type, Literal["None"]] if NoneType in get_args(member.type) else member.type
+    return replace(member, default=argparse.SUPPRESS, type=type)
 
 
 def _title(group: type) -> str:

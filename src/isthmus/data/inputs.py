@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from isthmus.checks import at_least, positive
+from isthmus.data.samples import Samples
 from isthmus.errors import DataError, ModelFileError, OptionError
 
 if TYPE_CHECKING:
@@ -200,11 +201,12 @@ def from_description(description: dict[str, Any]) -> Input:
         raise ModelFileError(f"The model's `input` is not one that this version knows: {error}") from error
 
 
-def check_stored(name: str, shape: tuple[int, ...], input: Input) -> None:
-    """Refuse samples that are not of the problem's stored shape.
+def check_stored(name: str, samples: Samples, input: Input) -> None:
+    """Refuse samples that are not stored in the shape that `input` takes, by the first of them.
 
     Raises:
-        DataError: naming the domain, its shape and the expected one.
+        DataError: with their name, their shape and the expected one.
     """
+    shape = tuple(samples.read(torch.zeros(1, dtype=torch.long), torch.Generator()).shape[1:])
     if shape != input.stored_shape:
-        raise DataError(f"Domain `{name}`: expected samples of shape {input.stored_shape}, but got {shape}.")
+        raise DataError(f"`{name}`: expected samples of shape {input.stored_shape}, but got {shape}.")

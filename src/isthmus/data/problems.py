@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-import torch
-
 from isthmus.data.inputs import ImageInput, Input, check_stored
 from isthmus.data.pixelwise import AnchoredTasks, PixelLabels
 from isthmus.data.recipes import Recipe
@@ -108,8 +106,7 @@ class Problem:
     def __post_init__(self) -> None:
         parts: tuple[Domain | Exam, ...] = (*self.domains, *self.exams)
         for part in parts:
-            first = part.samples.read(torch.zeros(1, dtype=torch.long), torch.Generator())
-            check_stored(part.name, tuple(first.shape[1:]), self.input)
+            check_stored(part.name, part.samples, self.input)
         if any(domain.task for domain in self.domains):
             _check_image_tasks(self.name, self.domains, self.input)
         if len(self.exams) > 1:

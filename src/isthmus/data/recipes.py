@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-from isthmus.checks import at_least, below, one_of, positive
+from isthmus.checks import at_least, below, one_of, positive, whole
 from isthmus.names import BatchNormPolicy
 
 Optimizer = Literal["sgd", "adam", "adamw"]
@@ -17,8 +17,9 @@ class Recipe:
     """Settings of one training run, the same for every method that is compared.
 
     Attributes:
-        epochs: passes over the data; an epoch ends at the first domain that has no full batch left.
-        steps_per_epoch: a fixed number of steps instead; None to count from the domains.
+        epochs: passes over the data; an epoch ends after `steps_per_epoch`, or else at the first domain that has no
+            full batch left.
+        steps_per_epoch: of a problem with a fixed number; None to count from the domains.
         batch_size: samples of each domain in a step, over all processes together.
         optimizer: `sgd` (with Nesterov momentum), `adam` or `adamw`.
         lr: learning rate at the start.
@@ -50,13 +51,13 @@ class Recipe:
     evaluations: int = 40
 
     def __post_init__(self) -> None:
-        at_least(1, epochs=self.epochs, evaluations=self.evaluations)
-        at_least(2, batch_size=self.batch_size)  # batch norm needs two
+        whole(1, epochs=self.epochs, evaluations=self.evaluations)
+        whole(2, batch_size=self.batch_size)  # batch norm needs two
+        whole(0, frozen_stages=self.frozen_stages)
         at_least(0, weight_decay=self.weight_decay, momentum=self.momentum)
-        at_least(0, frozen_stages=self.frozen_stages)
         positive(lr=self.lr, backbone_lr_factor=self.backbone_lr_factor, stage_lr_decay=self.stage_lr_decay)
         if self.steps_per_epoch is not None:
-            at_least(1, steps_per_epoch=self.steps_per_epoch)
+            whole(1, steps_per_epoch=self.steps_per_epoch)
         if self.clip_norm is not None:
             positive(clip_norm=self.clip_norm)
         below(1, momentum=self.momentum)

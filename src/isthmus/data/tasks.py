@@ -59,7 +59,7 @@ class Classification:
     def __post_init__(self) -> None:
         if len(self.classes) < 2:
             found = f"only {self.classes[0]!r}" if self.classes else "none"
-            raise DataError(f"Expected at least two classes, but got {found}. Add a folder of images per class.")
+            raise DataError(f"Expected at least two classes, but got {found}. Add samples of another class.")
         if len(set(self.classes)) != len(self.classes):
             raise DataError(f"Expected distinct class names, but got {', '.join(self.classes)}.")
 

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from isthmus.data.inputs import ImageInput, describe, from_description
 from isthmus.data.pixelwise import Depth, Keypoints, PixelTask, Segmentation, SurfaceNormals
+from isthmus.data.readers.arrays import samples_for
 from isthmus.data.samples import Samples
 from isthmus.evaluation.dense import dense_outputs, predicted
 from isthmus.evaluation.models import (
@@ -45,12 +46,20 @@ class DenseModel:
     input: ImageInput
     trained_on: dict[str, Any]
 
-    def predict(self, samples: Samples) -> Iterator[dict[str, Tensor]]:
-        """Of each sample in order, by task: unit normals, classes, depths, or points; at the images' resolution."""
-        for indices, dense in dense_outputs(self.network, samples, self.input, title="Predicting"):
-            found = {task.name: predicted(task, dense, (self.input.size, self.input.size)) for task in self.tasks}
+    def predict(self, samples: Samples | Any) -> Iterator[dict[str, Tensor]]:
+        """Of each sample in order, by task: unit normals, classes, depths, or points; at the images' resolution.
+
+        Args:
+            samples: stored as the model's input takes them, such as a problem's; or an array as `array_problem` takes.
+
+        Raises:
+            DataError: of another shape, or values that are no image's.
+        """
+        found = samples_for(self.input, samples, name="samples")
+        for indices, dense in dense_outputs(self.network, found, self.input, title="Predicting"):
+            maps = {task.name: predicted(task, dense, (self.input.size, self.input.size)) for task in self.tasks}
             for i in range(len(indices)):
-                yield {name: values[i] for name, values in found.items()}
+                yield {name: values[i] for name, values in maps.items()}
 
     def save(self, folder: str | Path) -> None:
         """Write `model.safetensors` and `model.json` into `folder`.

@@ -13,6 +13,7 @@ from typing import Any, Literal
 from torch import Tensor, nn
 
 from isthmus.data.inputs import Input, describe, from_description
+from isthmus.data.readers.arrays import samples_for
 from isthmus.data.samples import Samples
 from isthmus.errors import IsthmusError, ModelFileError, RunFolderError
 from isthmus.evaluation.inference import infer
@@ -46,9 +47,17 @@ class Model:
     input: Input
     trained_on: dict[str, Any]
 
-    def predict(self, samples: Samples) -> Tensor:
-        """Class probabilities, (samples, classes), on the CPU; computed where the network is."""
-        return infer(self.network, samples, self.input, title="Predicting").result.softmax(dim=1)
+    def predict(self, samples: Samples | Any) -> Tensor:
+        """Class probabilities, (samples, classes), on the CPU; computed where the network is.
+
+        Args:
+            samples: stored as the model's input takes them, such as a problem's; or an array as `array_problem` takes.
+
+        Raises:
+            DataError: of another shape, or values that are no image's or not finite.
+        """
+        found = samples_for(self.input, samples, name="samples")
+        return infer(self.network, found, self.input, title="Predicting").result.softmax(dim=1)
 
     def save(self, folder: str | Path) -> None:
         """Write `model.safetensors` and `model.json` into `folder`.

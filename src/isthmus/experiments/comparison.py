@@ -6,11 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from isthmus.checks import random_seed, whole
 from isthmus.data.problems import Problem
 from isthmus.data.recipes import Recipe
 from isthmus.engine.hardware import Hardware, on_first_process
 from isthmus.errors import OptionError
-from isthmus.experiments.folders import open_folder
+from isthmus.experiments.folders import comparison_folder, open_folder
 from isthmus.experiments.job import RESULT, Job
 from isthmus.experiments.results import conditions, write_results
 from isthmus.experiments.run import check_startable, resolve, setting_for
@@ -84,13 +85,10 @@ def compare(
     from isthmus.report.html import write_report
 
     methods = methods or default_methods(setting_for(problem))
-    if len(set(methods)) != len(methods):
-        raise OptionError(f"Expected different methods, but got {', '.join(methods)}.")
-    if seeds < 1:
-        raise OptionError(f"Expected `seeds` of at least 1, but got {seeds}.")
+    check_runs(methods, seeds, first_seed)
     problem = resolve(methods, problem, data_root, recipe, backbone, backbones)
     select_by = score_for(problem.setting, select_by, classes=problem.image_task is None)
-    folder = Path(out) if out else Path("isthmus-out", slug(problem.name))
+    folder = comparison_folder(out, problem.name)
     fabric = hardware.fabric()
     check_startable(methods, problem, fabric.world_size)
     common = conditions(problem, select_by, hardware)
@@ -103,6 +101,19 @@ def compare(
             on_first_process(fabric, lambda: write_results(folder, problem, list(runs.values())))
     on_first_process(fabric, lambda: write_report(folder))
     return Comparison(folder)
+
+
+def check_runs(methods: Sequence[str], seeds: int, first_seed: int = 0) -> None:
+    """Refuse a comparison that is none; needs no data.
+
+    Raises:
+        OptionError: a method twice, no run, or seeds that are none.
+    """
+    if len(set(methods)) != len(methods):
+        raise OptionError(f"Expected different methods, but got {', '.join(methods)}.")
+    whole(1, seeds=seeds)
+    random_seed(first_seed=first_seed)
+    random_seed(first_seed=first_seed + seeds - 1)
 
 
 def _finished(folder: Path) -> dict[str, RunRecord]:

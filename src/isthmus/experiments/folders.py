@@ -4,17 +4,55 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from isthmus.engine.checkpoints import write_atomically
 from isthmus.errors import RunFolderError
+from isthmus.names import slug
 
 CONFIG = "config.json"
 COMMON = ("problem", "select_by", "precision")
 """What the config of every output folder has."""
 SHOWN = 5
 """Differences that a message names."""
+
+
+def comparison_folder(out: str | Path | None, problem: str) -> Path:
+    """Where a comparison on a problem of this name goes."""
+    return Path(out) if out else Path("isthmus-out", slug(problem))
+
+
+def run_folder(out: str | Path | None, problem: str, method: str, seed: int) -> Path:
+    """Where a single run goes."""
+    return Path(out) if out else Path("isthmus-out", "fit", slug(problem), f"{slug(method)}-seed{seed}")
+
+
+def check_folder(folder: Path, *, resume: bool, overwrite: bool) -> bool:
+    """Refuse an output folder that cannot be used; nothing is changed.
+
+    Returns:
+        Whether something is there.
+
+    Raises:
+        RunFolderError: not empty and neither flag given, or both flags; not an output folder; no permission.
+    """
+    if resume and overwrite:
+        raise RunFolderError("Expected one of `--resume` and `--overwrite`, but got both.")
+    with _usable(folder):
+        if folder.exists() and not folder.is_dir():
+            raise RunFolderError(f"Expected a folder at {folder}, but a file is there. Choose another with `--out`.")
+        occupied = folder.is_dir() and any(folder.iterdir())
+    if occupied and not _is_output(folder):
+        raise RunFolderError(f"{folder} is not empty and not an output folder of isthmus. Choose another with `--out`.")
+    if occupied and not (resume or overwrite):
+        raise RunFolderError(
+            f"{folder} holds an earlier run. Continue it with `--resume`, replace it with `--overwrite`, "
+            f"or choose another folder with `--out`."
+        )
+    return occupied
 
 
 def open_folder(folder: Path, config: dict[str, Any], *, resume: bool, overwrite: bool) -> None:
@@ -27,30 +65,15 @@ def open_folder(folder: Path, config: dict[str, Any], *, resume: bool, overwrite
         overwrite: delete what is there, if it is an output folder.
 
     Raises:
-        RunFolderError: not empty and neither flag given; not an output folder; another config; no permission or space.
+        RunFolderError: as for `check_folder`; another config; no permission or space.
     """
-    if resume and overwrite:
-        raise RunFolderError("Expected one of `--resume` and `--overwrite`, but got both.")
-    try:
-        occupied = folder.is_dir() and any(folder.iterdir())
-        if folder.exists() and not folder.is_dir():
-            raise RunFolderError(f"Expected a folder at {folder}, but a file is there. Choose another with `--out`.")
-        if occupied and not _is_output(folder):
-            raise RunFolderError(
-                f"{folder} is not empty and not an output folder of isthmus. Choose another with `--out`."
-            )
-        if occupied and resume:
-            _check_same(folder, config)
-        elif occupied and overwrite:
+    occupied = check_folder(folder, resume=resume, overwrite=overwrite)
+    if occupied and resume:
+        _check_same(folder, config)
+    with _usable(folder):
+        if occupied and overwrite:
             shutil.rmtree(folder)
-        elif occupied:
-            raise RunFolderError(
-                f"{folder} holds an earlier run. Continue it with `--resume`, replace it with `--overwrite`, "
-                f"or choose another folder with `--out`."
-            )
         folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise RunFolderError(f"Could not use {folder} for output: {error}. Choose another with `--out`.") from error
     write_json(folder / CONFIG, config)
 
 
@@ -62,6 +85,14 @@ def write_json(path: Path, content: Any) -> None:
 def read_json(path: Path) -> Any:
     """Read plain data."""
     return json.loads(path.read_text())
+
+
+@contextmanager
+def _usable(folder: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise RunFolderError(f"Could not use {folder} for output: {error}. Choose another with `--out`.") from error
 
 
 def _is_output(folder: Path) -> bool:

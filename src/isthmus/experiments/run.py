@@ -6,10 +6,12 @@ import shutil
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
 
+from isthmus.checks import random_seed
 from isthmus.data.benchmarks import load_problem, setting_of
 from isthmus.data.loaders import revealed, steps_per_epoch
 from isthmus.data.problems import Problem
@@ -23,13 +25,14 @@ from isthmus.evaluation.dense_models import DenseModel, load_dense_model
 from isthmus.evaluation.image_models import ImageModel, load_image_model
 from isthmus.evaluation.models import DESCRIPTION, Kind, Model, kind_of, load_model
 from isthmus.experiments.evaluation import model_folder
+from isthmus.experiments.folders import run_folder
 from isthmus.experiments.job import LAST, Job
 from isthmus.experiments.networks import backbone_for
 from isthmus.experiments.results import conditions, write_results
 from isthmus.files import replacing
 from isthmus.methods.base import Plan
 from isthmus.methods.registry import build_method, method_entry
-from isthmus.names import listed, slug
+from isthmus.names import listed
 from isthmus.report.results import RunRecord
 from isthmus.selection.scores import score_for
 
@@ -74,11 +77,12 @@ class Run:
         """
         return load_model(model_folder(self.folder))
 
-    def predict(self, samples: Samples) -> Tensor:
-        """Class probabilities of stored samples, (samples, classes), by the one classifier.
+    def predict(self, samples: Samples | Any) -> Tensor:
+        """Class probabilities, (samples, classes), by the one classifier; of whatever its `predict` takes.
 
         Raises:
             ModelFileError: as for `model`.
+            DataError: samples that the model cannot take.
         """
         return self.model.predict(samples)
 
@@ -139,9 +143,10 @@ def fit(
     Raises:
         IsthmusError: one of its kinds, before training wherever possible; what is already computed stays.
     """
+    random_seed(seed=seed)
     problem = resolve([method], problem, data_root, recipe, backbone, backbones)
     select_by = score_for(problem.setting, select_by, classes=problem.image_task is None)
-    folder = Path(out) if out else Path("isthmus-out", "fit", slug(problem.name), f"{slug(method)}-seed{seed}")
+    folder = run_folder(out, problem.name, method, seed)
     fabric = hardware.fabric()
     check_startable([method], problem, fabric.world_size)
     job = Job(method, problem, seed, conditions(problem, select_by, hardware), folder)
@@ -164,8 +169,10 @@ def resolve(
     Raises:
         SettingError: naming the first method that does not fit, and what it is for; or several backbones, and a problem
             that is not joint.
-        OptionError: both one backbone and several, or not one for each domain.
+        OptionError: both one backbone and several, or not one for each domain; or a recipe that is none.
     """
+    if not isinstance(recipe, Recipe | None):
+        raise OptionError(f"Expected `recipe` to be a `Recipe(epochs=…)`, but got {recipe!r}.")
     first = sizing_backbone(backbone, backbones)
     check_setting(methods, setting_for(problem))
     if isinstance(problem, str):

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from isthmus.errors import OptionError
-from isthmus.names import Name, build, joined_names, unknown
+from isthmus.names import Name, build, joined_names, read_options, unknown
 
 if TYPE_CHECKING:
     from isthmus.data.pixelwise import AnchoredTasks
@@ -117,22 +117,15 @@ def build_method(
     Raises:
         OptionError: an unknown name, option or term, or a value out of range.
     """
-    parsed, *terms = (Name.parse(part) for part in joined_names(name))
-    method: Method[Any] = build(method_entry(name).load(), parsed, backbone, *outputs)
+    (load, parsed), *terms = _parts(name)
+    method: Method[Any] = build(load, parsed, backbone, *outputs)
     if not terms:
         return method
-    entries = [term_entry(f"+{term.base}") for term in terms]
-    for entry in entries:
-        if entry.setting != str(method.setting):
-            raise OptionError(
-                f"Term `{entry.name}` is for methods of the {entry.setting} setting, but `{parsed.base}` is of the "
-                f"{method.setting} setting."
-            )
     from isthmus.methods.anchored import AnchoredMethod
     from isthmus.methods.combined import Combined
     from isthmus.methods.single_backbone import SingleBackbone
 
-    taken = (build(entry.load(), term, method) for entry, term in zip(entries, terms))
+    taken = (build(load, term, method) for load, term in terms)
     if isinstance(method, AnchoredMethod):
         for adversary in taken:
             method.take_on(adversary)
@@ -143,6 +136,29 @@ def build_method(
             "Leave the terms out."
         )
     return Combined(method, *taken)
+
+
+def check_options(name: str) -> None:
+    """Refuse a method that `build_method` could not build on anything; needs no data, and builds nothing.
+
+    Raises:
+        OptionError: an unknown name, option or term, or a value that its type refuses.
+    """
+    for load, part in _parts(name):
+        read_options(load, part)
+
+
+def _parts(name: str) -> list[tuple[Callable[..., Any], Name]]:
+    """What makes the method of a name and each of its terms, with their options."""
+    parsed, *terms = (Name.parse(part) for part in joined_names(name))
+    method, entries = method_entry(name), [term_entry(f"+{term.base}") for term in terms]
+    for entry in entries:
+        if entry.setting != method.setting:
+            raise OptionError(
+                f"Term `{entry.name}` is for methods of the {entry.setting} setting, but `{parsed.base}` is of the "
+                f"{method.setting} setting."
+            )
+    return [(entry.load(), part) for entry, part in zip((method, *entries), (parsed, *terms))]
 
 
 def _add(entry: MethodEntry) -> None:

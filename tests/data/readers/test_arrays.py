@@ -24,7 +24,7 @@ def read(samples: Any) -> torch.Tensor:
 
 
 def test_vectors_are_standardised_by_the_source() -> None:
-    problem = array_problem(X, Y, T, exam=(T[:4], [0, 1, 2, 0]))
+    problem = array_problem(X, Y, T, exam=(T[:4] + 1, [0, 1, 2, 0]))
     assert problem.backbone == "mlp"
     assert isinstance(problem.input, VectorInput)
     seen = problem.input.evaluate(read(problem.source.samples)).double()
@@ -40,10 +40,33 @@ def test_vectors_are_standardised_by_the_source() -> None:
     assert not problem.exam.transductive
 
 
-def test_exam_on_the_target_itself_is_transductive() -> None:
-    problem = array_problem(X, Y, T, exam=(T, np.zeros(10, dtype=int)))
+OVERLAPS = pytest.mark.parametrize(
+    ("rows", "shared"),
+    [(T, 10), (T[::-1], 10), (T[:4], 4), (np.concatenate([T + 1, T[3:5]]), 2)],
+    ids=["all", "reversed", "some", "among others"],
+)
+
+
+@OVERLAPS
+@pytest.mark.parametrize("kind", [np.asarray, lambda rows: torch.tensor(rows.copy())], ids=["array", "tensor"])
+def test_exam_on_samples_of_the_target_is_transductive(rows: np.ndarray, shared: int, kind: Any) -> None:
+    problem = array_problem(X, Y, T, exam=(kind(rows), np.zeros(len(rows), dtype=int)))
     assert problem.exam is not None
     assert problem.exam.transductive
+
+
+@OVERLAPS
+def test_exam_on_samples_whose_labels_are_trained_on_is_refused(rows: np.ndarray, shared: int) -> None:
+    with pytest.raises(DataError, match=rf"other samples than `X_target`, whose .* trained on, but got {shared} of"):
+        array_problem(X, Y, T, [3, 4] * 5, exam=(rows, [3] * len(rows)))
+    with pytest.raises(DataError, match=rf"other samples than `X_source`, whose .* trained on, but got {shared} of"):
+        array_problem(T, [0, 1] * 5, X, exam=(rows, [0] * len(rows)))
+
+
+def test_images_of_an_exam_are_compared_as_they_are_stored() -> None:
+    others = 255 - PIXELS
+    assert not array_problem(PIXELS, [0, 1] * 3, others, exam=(others[:2] // 2, [0, 1])).exams[0].transductive
+    assert array_problem(PIXELS, [0, 1] * 3, others, exam=(others[1:] / 255, [0] * 5)).exams[0].transductive
 
 
 def test_labels_of_other_classes_make_it_inductive() -> None:
@@ -68,7 +91,6 @@ def test_labels_of_other_classes_make_it_inductive() -> None:
         ({"y_target": ["b", "x"] * 5, "classes": ["a", "b", "c"]}, r"but got `b` in both"),
         ({"y_target": [3, 4]}, r"`y_target`: expected one label a sample, but got 2 for 10"),
         ({"y_target": [3] * 10}, r"at least two classes"),
-        ({"exam": (T, [3, 4] * 5)}, r"`exam`: expected other samples than `X_target`, whose labels are trained on"),
         ({"exam": (T + 1, [0] * 10)}, r"`exam`: expected labels among `3`, `4`, but got also `0`"),
     ],
 )
@@ -122,7 +144,7 @@ def test_grey_and_colour_meet_in_colour_and_sizes_at_the_larger() -> None:
         ),
         ({"X_target": PIXELS}, r"`X_target`: expected vectors of 5 features"),
         ({"y_source": Y[:-1]}, r"`y_source`: expected one label a sample, but got 39 for 40"),
-        ({"y_source": np.zeros(40)}, "at least two classes"),
+        ({"y_source": np.zeros(40)}, "at least two classes, but got only '0'. Add samples of another class."),
         ({"y_source": np.eye(40)}, r"`y_source`: expected a vector of labels.*\(40, 40\)"),
         ({"y_source": Y + 0.5}, r"`y_source`: expected labels that are all whole numbers or all strings.*0\.5"),
         ({"y_source": [0, "a"] * 20}, r"int and str"),
@@ -130,6 +152,10 @@ def test_grey_and_colour_meet_in_colour_and_sizes_at_the_larger() -> None:
         ({"exam": (T, [7] * 10)}, r"`exam`: expected labels among `0`, `1`, `2`, but got also `7`"),
         ({"exam": (T, [0])}, r"`exam`: expected one label a sample, but got 1 for 10"),
         ({"exam": (T[:, :2], [0] * 10)}, r"`exam`: expected vectors of 5 features"),
+        ({"exam": T}, r"Expected `exam=\(X_exam, y_exam\)`, samples and their labels, but got a ndarray"),
+        ({"exam": torch.tensor(T)}, r"`exam=\(X_exam, y_exam\)`, .* but got a Tensor"),
+        ({"exam": [T]}, r"`exam=\(X_exam, y_exam\)`, .* but got a list of 1"),
+        ({"exam": {"X": T, "y": Y}}, r"`exam=\(X_exam, y_exam\)`, .* but got a dict"),
         ({"X_source": X[:, 0]}, r"expected vectors \(n, features\) or images .* got shape \(40,\)"),
         ({"X_source": np.zeros((4, 8, 8, 2))}, r"with 1 or 3 channels, but got shape \(4, 8, 8, 2\)"),
         ({"X_source": X[:0], "y_source": []}, r"`X_source`: expected at least one sample"),

@@ -108,6 +108,19 @@ def setting_of(name: str) -> Setting:
     return Setting(_resolve(name)[0].setting)
 
 
+def name_of(name: str) -> str:
+    """What the problem of `load_problem` is called, without reading its data: a problem file may say.
+
+    Raises:
+        DataError: a mistake in a problem file.
+    """
+    if not is_problem_file(name):
+        return name
+    from isthmus.data.readers.problem_file import file_name
+
+    return file_name(Path(name))
+
+
 def is_problem_file(name: str) -> bool:
     """Whether a problem's name is the path of a problem file.
 

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from hashlib import blake2b
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from isthmus.data.inputs import ImageInput, Input, VectorInput
+from isthmus.data.inputs import ImageInput, Input, VectorInput, check_stored
 from isthmus.data.problems import Domain, Exam, Problem, check_lengths
 from isthmus.data.readers.defaults import default_input, default_recipe
 from isthmus.data.readers.labels import LabelCode, LabelValue, label_values
-from isthmus.data.samples import ArraySamples
+from isthmus.data.samples import ArraySamples, Samples
 from isthmus.data.tasks import Labels
 from isthmus.errors import DataError
 from isthmus.names import listed
@@ -43,8 +44,8 @@ def array_problem(
         y_source: (n,) whole numbers or strings.
         X_target: (m, …), of the same kind.
         y_target: (m,) labels that training sees, none of them a label of the source; None for a target without.
-        exam: samples of the target's kind and their labels; those of `X_target` again make it transductive, and are
-            refused where their labels are trained on.
+        exam: samples of the target's kind and their labels, none of them in `X_source`; any of `X_target` again make it
+            transductive, and are refused where their labels are trained on.
         classes: label values in the order wanted, or names of the classes 0, 1, …; the source's, sorted, if None.
         backbone: name of the backbone; by the kind and size of the samples if None.
         image_size: pixels that the network sees; by the images' size if None.
@@ -55,6 +56,8 @@ def array_problem(
             finite.
         OptionError: an option out of range.
     """
+    if exam is not None:
+        _check_pair(exam)
     arrays = {"X_source": X_source, "X_target": X_target} | ({"exam": exam[0]} if exam is not None else {})
     tensors = [sample_tensor(array, name=label) for label, array in arrays.items()]
     input, backbone = _input(tensors, image_size, backbone)
@@ -73,7 +76,7 @@ def array_problem(
     measured = None
     if exam is not None:
         y_measured = code.encode(label_values(exam[1], name="exam"), name="exam")
-        measured = _exam(samples[1:], y_measured, trained_on=y_target is not None)
+        measured = _exam(samples, y_measured, trained_on=y_target is not None)
     return Problem(
         name=name,
         domains=(Domain("source", samples[0], y_known), Domain("target", samples[1], y_learnt)),
@@ -123,6 +126,19 @@ def stored_samples(samples: Tensor, input: Input, *, name: str) -> ArraySamples:
     return ArraySamples(_stored_images(samples, input), name=name)
 
 
+def samples_for(input: Input, given: Samples | Any, *, name: str) -> Samples:
+    """What `input` takes: stored samples as they are, or those of an array of any layout that `array_problem` takes.
+
+    Raises:
+        DataError: stored in another shape; or, of an array, as for `sample_tensor` and `stored_samples`.
+    """
+    if not hasattr(given, "read"):
+        return stored_samples(sample_tensor(given, name=name), input, name=name)
+    samples: Samples = given
+    check_stored(name, samples, input)
+    return samples
+
+
 def _input(tensors: Sequence[Tensor], image_size: int | None, backbone: str | None) -> tuple[Input, str]:
     if tensors[0].ndim == 2:
         return VectorInput.standardising(tensors[0]), backbone or "mlp"
@@ -155,13 +171,40 @@ def _other_classes(labels: Sequence[LabelValue], source: LabelCode) -> LabelCode
 
 
 def _exam(samples: Sequence[ArraySamples], labels: Labels, *, trained_on: bool) -> Exam:
-    """The exam on the last of target and exam samples."""
-    target, measured = samples
+    """The exam on the last of source, target and exam samples; it may share none whose labels are trained on."""
+    source, target, measured = samples
     check_lengths("exam", measured, labels)
-    transductive = torch.equal(measured.values, target.values)
-    if transductive and trained_on:
-        raise DataError("`exam`: expected other samples than `X_target`, whose labels are trained on. Hold some out.")
-    return Exam("target", measured, labels, transductive=transductive)
+    _refuse_shared(_shared(measured, source), "X_source")
+    shared = _shared(measured, target)
+    if trained_on:
+        _refuse_shared(shared, "X_target")
+    return Exam("target", measured, labels, transductive=shared > 0)
+
+
+def _check_pair(exam: Any) -> None:
+    several = isinstance(exam, (tuple, list))
+    if not (several and len(exam) == 2):
+        found = f"a {type(exam).__name__}" + (f" of {len(exam)}" if several else "")
+        raise DataError(f"Expected `exam=(X_exam, y_exam)`, samples and their labels, but got {found}.")
+
+
+def _refuse_shared(shared: int, name: str) -> None:
+    if shared:
+        raise DataError(
+            f"`exam`: expected other samples than `{name}`, whose labels are trained on, but got {shared} of both. "
+            f"Hold some out."
+        )
+
+
+def _shared(measured: ArraySamples, others: ArraySamples) -> int:
+    """How many samples of an exam are among others too, wherever they stand."""
+    known = set(_digests(others))
+    return sum(found in known for found in _digests(measured))
+
+
+def _digests(samples: ArraySamples) -> Iterator[bytes]:
+    """What tells each sample by its content, in a few bytes."""
+    return (blake2b(row.tobytes(), digest_size=16).digest() for row in samples.values.numpy())
 
 
 def _channels_first(values: np.ndarray[Any, Any], name: str) -> np.ndarray[Any, Any]:

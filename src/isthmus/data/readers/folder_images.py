@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import get_args
 
 import torch
@@ -106,7 +107,7 @@ def read_folders(
     side = typical_side(*(folder.paths for folder in folders))
     input, backbone = default_input(side, image_size=image_size, backbone=backbone)
     in_memory = fits_in_memory(sum(len(folder.paths) for folder in folders), input, memory_budget)
-    names = _names(folders)
+    names = folder_names([folder.root for folder in folders])
     read = [read_images(folder.paths, input, name=label, in_memory=in_memory) for folder, label in zip(folders, names)]
     if on_bad_image == "fail":
         bad, total = [error for part in read for error in part.bad], sum(len(folder.paths) for folder in folders)
@@ -119,8 +120,8 @@ def read_folders(
     return FolderImages(tuple(folders), tuple(names), tuple(read), input, backbone, tuple(notes))
 
 
-def _names(folders: Sequence[ImageFolder]) -> list[str]:
-    """The folders' names, with their parents' where they would be the same."""
-    roots = [folder.root.resolve() for folder in folders]
+def folder_names(places: Sequence[Path]) -> list[str]:
+    """The names of folders, with their parents' where they would be the same."""
+    roots = [place.resolve() for place in places]
     names = [root.name for root in roots]
     return [f"{root.parent.name}/{root.name}" if names.count(root.name) > 1 else root.name for root in roots]

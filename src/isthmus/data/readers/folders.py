@@ -8,7 +8,7 @@ from pathlib import Path
 from isthmus.data.problems import Domain, Problem
 from isthmus.data.readers.defaults import default_recipe
 from isthmus.data.readers.folder_classes import check_folders, setting_of
-from isthmus.data.readers.folder_images import read_folders
+from isthmus.data.readers.folder_images import folder_names, read_folders
 from isthmus.data.readers.image_files import MEMORY_BUDGET
 from isthmus.data.readers.image_folder import scan_folder
 from isthmus.data.tasks import Setting
@@ -59,8 +59,8 @@ def folder_problem(
     folders = [scan_folder(Path(root)) for root in (source, target, *([exam] if exam is not None else []))]
     setting = setting_of(*folders[:2])
     overlap = check_folders(folders, setting)
-    own_exam = exam is None or folders[1].root.resolve() == folders[2].root.resolve()
-    folders = folders[:2] if own_exam else folders
+    folders = folders[: len(_places(source, target, exam))]
+    own_exam = len(folders) == 2
 
     images = read_folders(
         folders, backbone=backbone, image_size=image_size, on_bad_image=on_bad_image, memory_budget=memory_budget
@@ -81,7 +81,7 @@ def folder_problem(
             seen = own_exam or overlap
             examined = replace(images.labelled(-1, folders[0].classes).exam(names[1]), transductive=seen)
     return Problem(
-        name=name or "-".join(names[:2]),
+        name=name or folder_problem_name(source, target, exam),
         domains=(known.domain(names[0]), domain),
         input=images.input,
         backbone=images.backbone,
@@ -89,3 +89,14 @@ def folder_problem(
         exams=(examined,) if examined else (),
         notes=notes,
     )
+
+
+def folder_problem_name(source: str | Path, target: str | Path, exam: str | Path | None = None) -> str:
+    """What `folder_problem` calls a problem of these folders; nothing is read."""
+    return "-".join(folder_names(_places(source, target, exam))[:2])
+
+
+def _places(source: str | Path, target: str | Path, exam: str | Path | None) -> list[Path]:
+    """The folders to read: an exam that is the target itself is no other."""
+    places = [Path(place) for place in (source, target, *([exam] if exam is not None else []))]
+    return places[:2] if places[-1].resolve() == places[1].resolve() else places

@@ -44,6 +44,15 @@ def file_setting(path: Path) -> Setting:
     return Setting.ASSISTED
 
 
+def file_name(path: Path) -> str:
+    """What a file calls its problem; no data is read.
+
+    Raises:
+        DataError: no such file, no YAML, or a name that is no text.
+    """
+    return _name(read_sections(path))
+
+
 def file_problem(
     path: str | Path,
     *,
@@ -82,15 +91,14 @@ def file_problem(
     input = ImageInput(3, size, size, flip=False)
     backbone = backbone or file.text("backbone", "resnet50" if size >= SMALL else "pyramid")
     recipe = file.dataclass("recipe", Recipe, _recipe(len(found["source"]), len(found["target"])))
-    names = {"problem": file.text("name", file.file.stem)}
-    names |= {key: section.text("name", key) for key, section in plan.sections().items()}
+    names = {key: section.text("name", key) for key, section in plan.sections().items()}
     in_memory = sum(stored_bytes(part, input) for part in found.values()) <= memory_budget
     with file.blamed():
         read = {key: read_pictures(part, input, name=key, in_memory=in_memory) for key, part in found.items()}
     (source, known), (target, all_known) = read["source"], read["target"]
     anchors, hidden = (tuple(tasks[name] for name in label_names(plan.target, key)) for key in ("labels", "oracle"))
     return Problem(
-        name=names["problem"],
+        name=_name(file),
         domains=(
             Domain(names["source"], ColourJitter(source), pixels=known),
             Domain(names["target"], ColourJitter(target), pixels=all_known.only(anchors)),
@@ -101,6 +109,10 @@ def file_problem(
         exams=(Exam(names["target"], *read["exam"], transductive=seen),) if plan.exam else (),
         oracle=all_known.only(hidden) if hidden else None,
     )
+
+
+def _name(file: Section) -> str:
+    return file.text("name", file.file.stem)
 
 
 def _check_overlap(file: Section, files: Mapping[str, frozenset[Path]]) -> bool:
