@@ -9,8 +9,12 @@ from typing import TypeVar
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.table import Column
 
 T = TypeVar("T")
+
+NAME_WIDTH, BAR_WIDTH = 24, 20
+"""Characters of a bar and of what it is of; what comes of it has the rest of the line."""
 
 
 def first_process() -> bool:
@@ -27,15 +31,18 @@ def console() -> Console:
 def progress_bar() -> Iterator[Progress]:
     """A bar with counts and times; nothing is drawn where standard error is no terminal."""
     target = console()
+    name = Column(no_wrap=True, max_width=NAME_WIDTH)
+    status = Column(no_wrap=True, ratio=1)
     columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        TimeRemainingColumn(),
-        TextColumn("{task.fields[status]}"),
+        TextColumn("{task.description}", markup=False, table_column=name),
+        BarColumn(BAR_WIDTH),
+        MofNCompleteColumn(table_column=Column(no_wrap=True)),
+        TimeElapsedColumn(table_column=Column(no_wrap=True)),
+        TimeRemainingColumn(table_column=Column(no_wrap=True)),
+        TextColumn("{task.fields[status]}", markup=False, table_column=status),
     )
-    with Progress(*columns, console=target, disable=target.quiet or not target.is_terminal) as progress:
+    silent = target.quiet or not target.is_terminal
+    with Progress(*columns, console=target, disable=silent, expand=True) as progress:
         yield progress
 
 
