@@ -39,12 +39,14 @@ def show_classes(result: dict[str, Any]) -> None:
     """Accuracies of a model, overall and by class."""
     from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
-    table = Table(
-        "class", "samples", "accuracy %", title=f"{result['exam']}: accuracy {100 * result['accuracy']:.2f} %"
-    )
+    # As Text, for names in brackets are no markup.
+    title = Text(f"{result['exam']}: accuracy {100 * result['accuracy']:.2f} %", style="bold")
+    table = Table("class", "samples", "accuracy %", title=title)
     for row in result["classes"]:
-        table.add_row(row["name"], str(row["samples"]), f"{100 * row['accuracy']:.1f}" if row["samples"] else "–")
+        share = f"{100 * row['accuracy']:.1f}" if row["samples"] else "–"
+        table.add_row(Text(row["name"]), str(row["samples"]), share)
     Console().print(table)
 
 
@@ -52,15 +54,17 @@ def show_pixels(result: dict[str, Any]) -> None:
     """Metrics of a model for pixel-wise tasks, by task."""
     from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
     from isthmus.report.results import statistic
     from isthmus.report.units import Unit
 
-    table = Table("task", "metric", "value", title=f"{result['exam']}, {result['samples']} samples")
+    title = Text(f"{result['exam']}, {result['samples']} samples", style="bold")
+    table = Table("task", "metric", "value", title=title)
     for task, values in result["tasks"].items():
         for name, value in values.items():
             unit = Unit(result["units"][task][name])
-            table.add_row(task, name, unit.told(statistic([value])) + unit.suffix)
+            table.add_row(Text(task), name, unit.told(statistic([value])) + unit.suffix)
     Console().print(table)
 
 
