@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 SCHEMA = 1
 RESULTS, REPORT = "results.json", "report.html"
 """Of an output folder."""
+CONFIG, RESULT = "config.json", "result.json"
+"""Of an output folder from its start, and of a run's when it is finished."""
 HISTORY, VIEWS, FINDINGS = "history.json", "views.npz", "findings.npz"
 """Of a run's folder, beside what some kinds of problems keep for pictures of their own."""
 
@@ -197,6 +199,10 @@ def read_results(folder: Path) -> Results:
     """
     path = folder / RESULTS
     if not path.is_file():
+        if (folder / CONFIG).is_file() and not (folder / RESULT).is_file():
+            raise RunFolderError(
+                f"No run has finished in {folder} yet. Continue it with the command that began it and `--resume`."
+            )
         raise RunFolderError(
             f"Expected an output folder with `results.json`, but `{path}` does not exist. "
             "Give the folder that `isthmus compare` or `isthmus fit` wrote."
