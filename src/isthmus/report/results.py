@@ -191,6 +191,13 @@ def summarise(runs: Sequence[RunRecord]) -> list[SummaryRow]:
     ]
 
 
+def matched(runs: Sequence[RunRecord], others: Sequence[RunRecord]) -> tuple[Statistic, Statistic]:
+    """The last epochs of two methods over the seeds that both have: all that their difference may be told of."""
+    seeds = {run["seed"] for run in runs} & {run["seed"] for run in others}
+    own, other = ([run["scores"]["last"] for run in group if run["seed"] in seeds] for group in (runs, others))
+    return statistic(own), statistic(other)
+
+
 def read_results(folder: Path) -> Results:
     """The results of an output folder.
 
