@@ -14,15 +14,22 @@ if TYPE_CHECKING:
     from isthmus.methods.registry import MethodEntry
 
 
+WARNINGS = 6
+"""That are printed; the report has them all."""
+
+
 def show_results(folder: Path, json: bool) -> None:
-    """The table of an output folder, or its results as JSON; on the first process."""
+    """The table of an output folder and what to think of it, or its results as JSON; on the first process."""
     if not first_process():
         return
     from rich.console import Console
+    from rich.text import Text
 
+    from isthmus.report.html import findings
     from isthmus.report.metrics import metric_names, metric_table
     from isthmus.report.results import REPORT, read_results
     from isthmus.report.tables import summary_table
+    from isthmus.report.verdict import verdict
 
     results = read_results(folder)
     if json:
@@ -32,6 +39,15 @@ def show_results(folder: Path, json: bool) -> None:
     output.print(summary_table(results))
     if metric_names(results):
         output.print(metric_table(results))
+    output.print()
+    output.print(Text(verdict(results), style="bold"))
+    found = findings(results["runs"])
+    for finding in found[:WARNINGS]:
+        output.print(Text.assemble(("Warning, ", "yellow"), f"{finding.of}: {finding.message}"))
+    if len(found) > WARNINGS:
+        output.print(f"{len(found) - WARNINGS} more warnings are in the report.")
+    for note in results["problem"]["notes"]:
+        output.print(Text(f"Note: {note}"))
     output.print(f"Report: {folder / REPORT}", markup=False, highlight=False, soft_wrap=True)
 
 

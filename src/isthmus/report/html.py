@@ -64,6 +64,11 @@ class Finding:
     message: str
     seeds: list[int]
 
+    @property
+    def of(self) -> str:
+        """The method with its seeds."""
+        return f"{self.method} (seed{'s' if len(self.seeds) > 1 else ''} {', '.join(map(str, self.seeds))})"
+
 
 @dataclass(frozen=True)
 class Categories:
