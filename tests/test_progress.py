@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from rich.console import Console
 
 from isthmus import progress
+from isthmus.engine.hardware import Hardware
+from isthmus.errors import RunFolderError
+from isthmus.report.html import write_report
 
 LOSSES = "task 2.207 domain 1.386 confusion 0.693 entropy 1.386 category confusion 0.693"
 
@@ -26,3 +31,16 @@ def test_a_bar_keeps_its_place_beside_many_losses_and_long_names(
     for part in (title[: progress.NAME_WIDTH - 1], "━━━━", "5700/20000", "0:00:00", "-:--:--", status[:3]):
         assert part in line
     assert len(line) <= width
+
+
+def test_long_waits_without_a_bar_say_what_they_are_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a terminal, and nowhere else."""
+    for terminal in (True, False):
+        console = Console(force_terminal=terminal)
+        monkeypatch.setattr(progress, "console", lambda console=console: console)
+        with console.capture() as capture:
+            Hardware(accelerator="cpu").fabric()
+            with pytest.raises(RunFolderError):
+                write_report(Path("nowhere"))
+        for line in ("Starting …", "Drawing the report …"):
+            assert (line in capture.get()) == terminal

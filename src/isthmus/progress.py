@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import TypeVar
 
 from rich.console import Console
@@ -41,9 +41,20 @@ def progress_bar() -> Iterator[Progress]:
         TimeRemainingColumn(table_column=Column(no_wrap=True)),
         TextColumn("{task.fields[status]}", markup=False, table_column=status),
     )
-    silent = target.quiet or not target.is_terminal
-    with Progress(*columns, console=target, disable=silent, expand=True) as progress:
+    with Progress(*columns, console=target, disable=not _is_watched(target), expand=True) as progress:
         yield progress
+
+
+@contextmanager
+def waiting(what: str) -> Iterator[None]:
+    """Says what takes a while, until it is done; around a function's body too. Nothing where there are no bars."""
+    target = console()
+    with target.status(what) if _is_watched(target) else nullcontext():
+        yield
+
+
+def _is_watched(target: Console) -> bool:
+    return target.is_terminal and not target.quiet
 
 
 def track(items: Iterable[T], description: str, total: int) -> Iterator[T]:
