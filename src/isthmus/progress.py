@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import TypeVar
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.table import Column
 
 T = TypeVar("T")
+
+NAME_WIDTH, BAR_WIDTH = 24, 20
+"""Characters of a bar and of what it is of; what comes of it has the rest of the line."""
 
 
 def first_process() -> bool:
@@ -27,16 +31,30 @@ def console() -> Console:
 def progress_bar() -> Iterator[Progress]:
     """A bar with counts and times; nothing is drawn where standard error is no terminal."""
     target = console()
+    name = Column(no_wrap=True, max_width=NAME_WIDTH)
+    status = Column(no_wrap=True, ratio=1)
     columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        TimeRemainingColumn(),
-        TextColumn("{task.fields[status]}"),
+        TextColumn("{task.description}", markup=False, table_column=name),
+        BarColumn(BAR_WIDTH),
+        MofNCompleteColumn(table_column=Column(no_wrap=True)),
+        TimeElapsedColumn(table_column=Column(no_wrap=True)),
+        TimeRemainingColumn(table_column=Column(no_wrap=True)),
+        TextColumn("{task.fields[status]}", markup=False, table_column=status),
     )
-    with Progress(*columns, console=target, disable=target.quiet or not target.is_terminal) as progress:
+    with Progress(*columns, console=target, disable=not _is_watched(target), expand=True) as progress:
         yield progress
+
+
+@contextmanager
+def waiting(what: str) -> Iterator[None]:
+    """Says what takes a while, until it is done; around a function's body too. Nothing where there are no bars."""
+    target = console()
+    with target.status(what) if _is_watched(target) else nullcontext():
+        yield
+
+
+def _is_watched(target: Console) -> bool:
+    return target.is_terminal and not target.quiet
 
 
 def track(items: Iterable[T], description: str, total: int) -> Iterator[T]:

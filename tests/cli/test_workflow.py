@@ -97,6 +97,26 @@ def test_bad_images_are_left_out_on_demand_and_noted(isthmus_command: Command, f
     assert "image 3.png" in note
 
 
+def test_the_table_stands_with_what_to_think_of_it(isthmus_command: Command, folders: Path) -> None:
+    source = ("--source", folders / "source é", "--target", folders / "damaged", "--on-bad-image", "skip")
+    code, out, _ = isthmus_command("compare", *source, *QUICK, "--methods", "source_only", "dann", "--out", "out")
+    text = " ".join(out.split())
+    assert code == 0
+    assert "One seed is no evidence" in text
+    assert "Note: left out of `damaged`: " in text
+    results = json.loads(Path("out/results.json").read_text(encoding="utf-8"))
+    results["problem"]["exam"] = None
+    for run in results["runs"]:
+        run["diagnostics"] = []
+    run["diagnostics"] = [{"name": "", "value": n, "message": f"{n} [b]classes[/b] are missing."} for n in range(8)]
+    Path("out/results.json").write_text(json.dumps(results), encoding="utf-8")
+    text = " ".join(isthmus_command("report", "out")[1].split())
+    assert "by information_maximisation, a label-free score, which can mislead." in text
+    assert "Warning, dann (seed 0): 1 [b]classes[/b] are missing." in text
+    assert "2 more warnings are in the report." in text
+    assert json.loads(isthmus_command("report", "out", "--json")[1]) == results
+
+
 def test_a_configuration_file_stands_for_flags(isthmus_command: Command, folders: Path) -> None:
     config = Path("config.yaml")
     config.write_text(

@@ -55,6 +55,13 @@ def test_the_headline_is_told_as_in_the_table_of_all_metrics(depth: Results) -> 
     assert "(depth abs_rel 12.5 against 15.0 %," in verdict(depth)
 
 
+def test_names_are_no_markup() -> None:
+    console = Console(width=100)
+    with console.capture() as capture:
+        console.print(metric_table(results_of(run("[red]x[/red]", 0, DEPTH))))
+    assert "[red]x[/red]" in capture.get()
+
+
 def test_the_terminal_names_the_units(depth: Results) -> None:
     console = Console(width=100)
     with console.capture() as capture:

@@ -60,6 +60,15 @@ def test_unusable_results_are_refused(tmp_path: Path, content: str | None, messa
         read_results(tmp_path)
 
 
+def test_a_folder_where_no_run_has_finished_is_told_from_others(tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text("{}")
+    with pytest.raises(RunFolderError, match=r"No run has finished in .* yet\. Continue it .*`--resume`"):
+        read_results(tmp_path)
+    (tmp_path / "result.json").write_text("{}")  # a finished run of a comparison
+    with pytest.raises(RunFolderError, match="Give the folder that `isthmus compare`"):
+        read_results(tmp_path)
+
+
 def test_unusable_files_of_a_run_are_refused(tmp_path: Path) -> None:
     assert read_views(tmp_path) is None
     (tmp_path / "views.npz").write_bytes(b"PK no archive")

@@ -35,6 +35,19 @@ def test_gain_is_positive_where_lower_is_better(results: Results) -> None:
     assert score_rows(results)[1].gain == pytest.approx(-11.0)
 
 
+def test_gain_is_over_the_seeds_that_both_have() -> None:
+    runs = [
+        *(run_record("source_only", seed, value) for seed, value in enumerate((0.70, 0.50))),
+        *(run_record("dann", seed, value) for seed, value in enumerate((0.72,))),
+        run_record("mcd", 2, 0.9),
+    ]
+    results = make_results(runs)
+    assert [row.gain for row in score_rows(results)] == [None, pytest.approx(2.0), None]
+    lines = markdown_table(results).splitlines()
+    assert [line.split(" | ")[2] for line in lines[2:5]] == ["", "+2.0", "–"]
+    assert lines[-1].endswith("Gain: points of the last epoch over source_only, on the seeds that both have.")
+
+
 def test_terminal_table(results: Results) -> None:
     text = printed(results)
     assert "oracle (uses exam labels)" in text

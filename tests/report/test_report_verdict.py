@@ -57,6 +57,22 @@ def test_where_lower_is_better() -> None:
     assert verdict(results).startswith("dann beats source_only by 30.0 points")
 
 
+def test_methods_are_compared_over_the_seeds_that_both_have() -> None:
+    """One that has only seen an easy seed gains nothing by that."""
+    text = verdict(compared(source_only=(0.70, 0.50), dann=(0.70,), mcd=(0.71, 0.52)))
+    assert "mcd, the best of 2 methods, is 1.5 points ahead" in text
+    text = verdict(compared(source_only=(0.70, 0.50), dann=(0.70,)))
+    assert text == (
+        "dann is 0.0 points ahead of source_only (accuracy 70.0 against 70.0 %, last epoch, 1 seed that both have). "
+        "One seed is no evidence: how much of this is noise is unknown."
+    )
+
+
+def test_without_a_common_seed_nothing_is_compared() -> None:
+    results = make_results([run_record("source_only", 0, 0.5), run_record("dann", 1, 0.9)])
+    assert verdict(results).startswith("No method has a seed in common with source_only")
+
+
 def test_a_bound_does_not_win() -> None:
     results = compared(baseline=(0.60, 0.62), headfreeze=(0.80, 0.82), oracle=(0.90, 0.92))
     results["problem"]["setting"] = "assisted"

@@ -14,15 +14,22 @@ if TYPE_CHECKING:
     from isthmus.methods.registry import MethodEntry
 
 
+WARNINGS = 6
+"""That are printed; the report has them all."""
+
+
 def show_results(folder: Path, json: bool) -> None:
-    """The table of an output folder, or its results as JSON; on the first process."""
+    """The table of an output folder and what to think of it, or its results as JSON; on the first process."""
     if not first_process():
         return
     from rich.console import Console
+    from rich.text import Text
 
+    from isthmus.report.html import findings
     from isthmus.report.metrics import metric_names, metric_table
     from isthmus.report.results import REPORT, read_results
     from isthmus.report.tables import summary_table
+    from isthmus.report.verdict import verdict
 
     results = read_results(folder)
     if json:
@@ -32,6 +39,15 @@ def show_results(folder: Path, json: bool) -> None:
     output.print(summary_table(results))
     if metric_names(results):
         output.print(metric_table(results))
+    output.print()
+    output.print(Text(verdict(results), style="bold"))
+    found = findings(results["runs"])
+    for finding in found[:WARNINGS]:
+        output.print(Text.assemble(("Warning, ", "yellow"), f"{finding.of}: {finding.message}"))
+    if len(found) > WARNINGS:
+        output.print(f"{len(found) - WARNINGS} more warnings are in the report.")
+    for note in results["problem"]["notes"]:
+        output.print(Text(f"Note: {note}"))
     output.print(f"Report: {folder / REPORT}", markup=False, highlight=False, soft_wrap=True)
 
 
@@ -39,12 +55,14 @@ def show_classes(result: dict[str, Any]) -> None:
     """Accuracies of a model, overall and by class."""
     from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
-    table = Table(
-        "class", "samples", "accuracy %", title=f"{result['exam']}: accuracy {100 * result['accuracy']:.2f} %"
-    )
+    # As Text, for names in brackets are no markup.
+    title = Text(f"{result['exam']}: accuracy {100 * result['accuracy']:.2f} %", style="bold")
+    table = Table("class", "samples", "accuracy %", title=title)
     for row in result["classes"]:
-        table.add_row(row["name"], str(row["samples"]), f"{100 * row['accuracy']:.1f}" if row["samples"] else "–")
+        share = f"{100 * row['accuracy']:.1f}" if row["samples"] else "–"
+        table.add_row(Text(row["name"]), str(row["samples"]), share)
     Console().print(table)
 
 
@@ -52,15 +70,17 @@ def show_pixels(result: dict[str, Any]) -> None:
     """Metrics of a model for pixel-wise tasks, by task."""
     from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
     from isthmus.report.results import statistic
     from isthmus.report.units import Unit
 
-    table = Table("task", "metric", "value", title=f"{result['exam']}, {result['samples']} samples")
+    title = Text(f"{result['exam']}, {result['samples']} samples", style="bold")
+    table = Table("task", "metric", "value", title=title)
     for task, values in result["tasks"].items():
         for name, value in values.items():
             unit = Unit(result["units"][task][name])
-            table.add_row(task, name, unit.told(statistic([value])) + unit.suffix)
+            table.add_row(Text(task), name, unit.told(statistic([value])) + unit.suffix)
     Console().print(table)
 
 

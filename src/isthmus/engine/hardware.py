@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from isthmus.checks import at_least, one_of
 from isthmus.errors import IsthmusError, OptionError
+from isthmus.progress import waiting
 
 if TYPE_CHECKING:
     from lightning.fabric import Fabric
@@ -50,6 +51,7 @@ class Hardware:
         if self.devices != -1:
             at_least(1, devices=self.devices)
 
+    @waiting("Starting …")
     def fabric(self) -> Fabric:
         """A launched Fabric.
 

@@ -12,12 +12,12 @@ from isthmus.data.recipes import Recipe
 from isthmus.engine.hardware import Hardware, on_first_process
 from isthmus.errors import OptionError
 from isthmus.experiments.folders import comparison_folder, open_folder
-from isthmus.experiments.job import RESULT, Job
+from isthmus.experiments.job import Job
 from isthmus.experiments.results import conditions, write_results
 from isthmus.experiments.run import check_startable, resolve, setting_for
 from isthmus.methods.registry import default_methods
 from isthmus.names import slug
-from isthmus.report.results import REPORT, RESULTS, Results, RunRecord, read_results
+from isthmus.report.results import REPORT, RESULT, RESULTS, Results, RunRecord, read_results
 from isthmus.selection.scores import score_for
 
 

@@ -12,8 +12,8 @@ from typing import Any
 from isthmus.engine.checkpoints import write_atomically
 from isthmus.errors import RunFolderError
 from isthmus.names import slug
+from isthmus.report.results import CONFIG
 
-CONFIG = "config.json"
 COMMON = ("problem", "select_by", "precision")
 """What the config of every output folder has."""
 SHOWN = 5

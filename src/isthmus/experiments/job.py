@@ -23,12 +23,12 @@ from isthmus.experiments.record import Record
 from isthmus.experiments.results import run_result
 from isthmus.methods import Method, build_method
 from isthmus.names import slug
-from isthmus.report.results import RunRecord
+from isthmus.report.results import RESULT, RunRecord
 
 if TYPE_CHECKING:
     from lightning.fabric import Fabric
 
-CHECKPOINT, RESULT, LAST, SELECTED = "checkpoint.pt", "result.json", "last", "selected"
+CHECKPOINT, LAST, SELECTED = "checkpoint.pt", "last", "selected"
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from isthmus.errors import RunFolderError
 from isthmus.files import replacing
+from isthmus.progress import waiting
 from isthmus.report.categories import cost_plot, nearest
 from isthmus.report.embeddings import SOURCE, TARGET, class_colour, embedding_plot
 from isthmus.report.figures import learning_curves, loss_curves, method_styles, score_plot
@@ -64,6 +65,11 @@ class Finding:
     message: str
     seeds: list[int]
 
+    @property
+    def of(self) -> str:
+        """The method with its seeds."""
+        return f"{self.method} (seed{'s' if len(self.seeds) > 1 else ''} {', '.join(map(str, self.seeds))})"
+
 
 @dataclass(frozen=True)
 class Categories:
@@ -86,6 +92,7 @@ class SharedLayers:
     course: str
 
 
+@waiting("Drawing the report …")
 def write_report(folder: Path) -> Path:
     """Write `report.html` into an output folder, from the results and runs in it.
 

@@ -46,6 +46,7 @@ def metric_table(results: Results) -> Table:
     """The first main task's metrics, or those that are a joint problem's averages; for results with an exam."""
     from rich import box
     from rich.table import Table
+    from rich.text import Text
 
     names = metric_names(results)
     task = names[0].split()[0]
@@ -55,5 +56,5 @@ def metric_table(results: Results) -> Table:
     for place in shown:
         table.add_column(heading(results, names[place]).removeprefix(f"{task} "), justify="right")
     for method, values in metric_rows(results):
-        table.add_row(method, *(values[place] for place in shown))
+        table.add_row(Text(method), *(values[place] for place in shown))
     return table

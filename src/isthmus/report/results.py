@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 SCHEMA = 1
 RESULTS, REPORT = "results.json", "report.html"
 """Of an output folder."""
+CONFIG, RESULT = "config.json", "result.json"
+"""Of an output folder from its start, and of a run's when it is finished."""
 HISTORY, VIEWS, FINDINGS = "history.json", "views.npz", "findings.npz"
 """Of a run's folder, beside what some kinds of problems keep for pictures of their own."""
 
@@ -189,6 +191,13 @@ def summarise(runs: Sequence[RunRecord]) -> list[SummaryRow]:
     ]
 
 
+def matched(runs: Sequence[RunRecord], others: Sequence[RunRecord]) -> tuple[Statistic, Statistic]:
+    """The last epochs of two methods over the seeds that both have: all that their difference may be told of."""
+    seeds = {run["seed"] for run in runs} & {run["seed"] for run in others}
+    own, other = ([run["scores"]["last"] for run in group if run["seed"] in seeds] for group in (runs, others))
+    return statistic(own), statistic(other)
+
+
 def read_results(folder: Path) -> Results:
     """The results of an output folder.
 
@@ -197,6 +206,10 @@ def read_results(folder: Path) -> Results:
     """
     path = folder / RESULTS
     if not path.is_file():
+        if (folder / CONFIG).is_file() and not (folder / RESULT).is_file():
+            raise RunFolderError(
+                f"No run has finished in {folder} yet. Continue it with the command that began it and `--resume`."
+            )
         raise RunFolderError(
             f"Expected an output folder with `results.json`, but `{path}` does not exist. "
             "Give the folder that `isthmus compare` or `isthmus fit` wrote."

@@ -7,8 +7,8 @@ import statistics
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from isthmus.report.results import Results, RunRecord, Scores, Statistic, by_method, statistic
-from isthmus.report.units import unit_of
+from isthmus.report.results import Results, RunRecord, Scores, Statistic, by_method, matched, statistic
+from isthmus.report.units import Unit, unit_of
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -33,8 +33,7 @@ class ScoreRow:
         label: the method, or the name of the head or domain.
         is_head: whether it is a head's or domain's line, without gain, seeds and seconds.
         last, selected, oracle: scores over seeds.
-        gain: of the last epoch over the baseline, in points or the score's unit, positive for better; None without
-            a baseline.
+        gain: of the last epoch over the baseline, see `gain`; None of the baseline itself and without one.
         label_free: the score that models were selected by.
         seeds: number of runs.
         seconds: mean duration of a run.
@@ -71,16 +70,25 @@ LABEL_WIDTH = 24
 
 def score_rows(results: Results) -> list[ScoreRow]:
     """The lines of the table; in order of the label-free score where there is no exam, else in order of running."""
-    groups = by_method(results["runs"])
-    baseline = baseline_of(results)
-    level = statistic(run["scores"]["last"] for run in groups.get(baseline, []))["mean"]
-    times, shown = unit_of(results).times, own_heads(results)
+    baseline, shown = baseline_of(results), own_heads(results)
     blocks = [
-        _block(method, runs, None if method == baseline else level, times, shown) for method, runs in groups.items()
+        _block(method, runs, None if method == baseline else gain(results, method, baseline), shown)
+        for method, runs in by_method(results["runs"]).items()
     ]
     if results["problem"]["exam"] is None:
         blocks = [block[:1] for block in sorted(blocks, key=_label_free, reverse=True)]
     return [row for block in blocks for row in block]
+
+
+def gain(results: Results, method: str, rival: str) -> float | None:
+    """How much better a method's last epoch is than a rival's, over the seeds that both have.
+
+    Returns:
+        Points or the score's unit, positive for better; None without an exam, or a seed that both have.
+    """
+    groups, sign = by_method(results["runs"]), 1 if results["runs"][0]["higher_is_better"] else -1
+    own, other = (score["mean"] for score in matched(groups[method], groups.get(rival, [])))
+    return None if own is None or other is None else sign * unit_of(results).times * (own - other)
 
 
 def own_heads(results: Results) -> set[str]:
@@ -136,7 +144,7 @@ def cells(results: Results, row: ScoreRow) -> list[str]:
     if results["problem"]["exam"] is None:
         return [label, plain(row.label_free), *tail]
     unit = unit_of(results)
-    gain = ["" if row.gain is None else f"{row.gain:+.{unit.decimals(row.last)}f}"] if _has_gain(results) else []
+    gain = [_told_gain(row, unit, baseline_of(results))] if _has_gain(results) else []
     last, selected, oracle = map(unit.told, (row.last, row.selected, row.oracle))
     return [label, last, *gain, selected, oracle, *tail]
 
@@ -156,7 +164,9 @@ def caption(results: Results) -> str:
     seen = "; its samples were also trained on, without their labels" if exam["transductive"] else ""
     gain = ""
     if _has_gain(results):
-        gain = f" Gain: {unit.difference or 'difference'} of the last epoch over {baseline_of(results)}."
+        seeds = {frozenset(run["seed"] for run in runs) for runs in by_method(results["runs"]).values()}
+        common = ", on the seeds that both have" if len(seeds) > 1 else ""
+        gain = f" Gain: {unit.difference or 'difference'} of the last epoch over {baseline_of(results)}{common}."
     place = f"{exam['name']} ({exam['samples']:,} samples{seen})"
     score = f"{metric_title(results)}{unit.phrase}{better}"
     return f"{score}, on {place}; {spread}. Selected by {ranking_score(results)}.{gain}"
@@ -202,13 +212,10 @@ def markdown_table(results: Results) -> str:
     return "\n".join(f"| {' | '.join(line)} |" for line in lines) + f"\n\n{caption(results)}\n"
 
 
-def _block(method: str, runs: list[RunRecord], level: float | None, times: float, shown: set[str]) -> list[ScoreRow]:
+def _block(method: str, runs: list[RunRecord], gain: float | None, shown: set[str]) -> list[ScoreRow]:
     seconds = statistics.fmean(run["seconds"] for run in runs)
     label_free = statistic(_selection_score(run) for run in runs)
     last, selected, oracle = _statistics([run["scores"] for run in runs])
-    gain = None
-    if level is not None and last["mean"] is not None:
-        gain = times * (last["mean"] - level) * (1 if runs[0]["higher_is_better"] else -1)
     rows = [ScoreRow(method, False, last, selected, oracle, gain, label_free, len(runs), seconds)]
     # The first head gives the method's own scores.
     for head in [head for head in list(runs[0]["heads"])[1:] if head in shown]:
@@ -223,6 +230,12 @@ def _statistics(scores: list[Scores]) -> tuple[Statistic, Statistic, Statistic]:
         statistic(score["selected"] for score in scores),
         statistic(score["oracle"] for score in scores),
     )
+
+
+def _told_gain(row: ScoreRow, unit: Unit, baseline: str) -> str:
+    if row.is_head or row.label == baseline:
+        return ""
+    return "–" if row.gain is None else f"{row.gain:+.{unit.decimals(row.last)}f}"
 
 
 def _has_gain(results: Results) -> bool:

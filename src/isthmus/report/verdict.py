@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 
-from isthmus.report.results import Results, SummaryRow
-from isthmus.report.tables import baseline_of, is_bound, metric_title, ranking_score, score_rows
+from isthmus.report.results import Results, RunRecord, SummaryRow, by_method, matched
+from isthmus.report.tables import baseline_of, gain, is_bound, metric_title, ranking_score, score_rows
 from isthmus.report.units import unit_of
 
 
@@ -15,40 +15,39 @@ def verdict(results: Results) -> str:
         return _without_exam(results)
     sign = 1 if results["runs"][0]["higher_is_better"] else -1
     rows = [row for row in results["summary"] if not is_bound(row["method"])] or results["summary"]
-    ranked = sorted(rows, key=lambda row: -sign * (row["last"]["mean"] or 0.0))
-    baseline = next((row for row in ranked if row["method"] == baseline_of(results)), None)
-    if len(ranked) == 1:
-        return _alone(results, ranked[0])
-    others = [row for row in ranked if row is not baseline]
-    best, rival = (others[0], baseline) if baseline else (others[0], others[1])
-    return _against(results, best, rival, sign, len(others))
+    if len(rows) == 1:
+        return _alone(results, rows[0])
+    ranked = [row["method"] for row in sorted(rows, key=lambda row: -sign * (row["last"]["mean"] or 0.0))]
+    baseline = baseline_of(results)
+    rival = baseline if baseline in ranked else ranked[1]
+    gains = {method: gain(results, method, rival) for method in ranked if method != rival}
+    known = {method: value for method, value in gains.items() if value is not None}
+    if not known:
+        return f"No method has a seed in common with {rival}: train them with the same seeds to see what they gain."
+    best = max(known, key=known.__getitem__)
+    return _against(results, best, rival, known[best], len(known) + (rival != baseline))
 
 
-def _against(results: Results, best: SummaryRow, rival: SummaryRow, sign: int, tried: int) -> str:
-    metric, unit = results["runs"][0]["metric"], unit_of(results)
-    decimals = unit.decimals(best["last"])
-    gain = sign * unit.times * ((best["last"]["mean"] or 0.0) - (rival["last"]["mean"] or 0.0))
+def _against(results: Results, best: str, rival: str, gain: float, tried: int) -> str:
+    metric, unit, groups = results["runs"][0]["metric"], unit_of(results), by_method(results["runs"])
+    own, other = matched(groups[best], groups[rival])
+    decimals = unit.decimals(own)
     size = f"{abs(gain):.{decimals}f} {unit.difference}".rstrip()
-    place = f"{size} {'ahead of' if gain >= 0 else 'behind'} {rival['method']}"
-    scores = f"{unit.told(best['last'])} against {unit.told(rival['last'])}{unit.suffix}"
-    facts = f"{metric} {scores}, last epoch, {_seeds(best, rival)}"
+    place = f"{size} {'ahead of' if gain >= 0 else 'behind'} {rival}"
+    scores = f"{unit.told(own)} against {unit.told(other)}{unit.suffix}"
+    facts = f"{metric} {scores}, last epoch, {_common_seeds(groups[best], groups[rival])}"
     chosen = f", the best of {tried} methods," if tried > 1 else ""
-    errors = best["last"]["stderr"], rival["last"]["stderr"]
-    if errors[0] is None or errors[1] is None:
-        return (
-            f"{best['method']}{chosen} is {place} ({facts}). "
-            "One seed is no evidence: how much of this is noise is unknown."
-        )
-    noise = 2 * unit.times * math.hypot(errors[0], errors[1])
+    if own["stderr"] is None or other["stderr"] is None:
+        return f"{best}{chosen} is {place} ({facts}). One seed is no evidence: how much of this is noise is unknown."
+    noise = 2 * unit.times * math.hypot(own["stderr"], other["stderr"])
     if abs(gain) <= noise:
         return (
-            f"{best['method']}{chosen} is {place}, which is within noise "
-            f"(±{noise:.{decimals}f} at two standard errors; {facts})."
+            f"{best}{chosen} is {place}, which is within noise (±{noise:.{decimals}f} at two standard errors; {facts})."
         )
     if gain > 0:
         best_of = f", best of {tried} methods" if tried > 1 else ""
-        return f"{best['method']} beats {rival['method']} by {size} ({facts}{best_of})."
-    return f"No method beats {rival['method']}: {best['method']}{chosen} is {place} ({facts})."
+        return f"{best} beats {rival} by {size} ({facts}{best_of})."
+    return f"No method beats {rival}: {best}{chosen} is {place} ({facts})."
 
 
 def _alone(results: Results, row: SummaryRow) -> str:
@@ -59,7 +58,7 @@ def _alone(results: Results, row: SummaryRow) -> str:
     advice = "" if row["method"] == baseline else f" Compare with {baseline} to see what it gains."
     unit = unit_of(results)
     score = f"{unit.told(row['last'])}{unit.suffix} {results['runs'][0]['metric']}"
-    return f"{row['method']} reaches {score}{place} (last epoch, {_seeds(row, row)}).{noise}{advice}"
+    return f"{row['method']} reaches {score}{place} (last epoch, {_seeds(row['n'])}).{noise}{advice}"
 
 
 def _without_exam(results: Results) -> str:
@@ -73,6 +72,10 @@ def _without_exam(results: Results) -> str:
     return f"{unknown} {rows[0].label} ranks first by {score}, a label-free score, which can mislead."
 
 
-def _seeds(a: SummaryRow, b: SummaryRow) -> str:
-    count = str(a["n"]) if a["n"] == b["n"] else f"{a['n']} and {b['n']}"
-    return f"{count} seed" if count == "1" else f"{count} seeds"
+def _common_seeds(runs: list[RunRecord], others: list[RunRecord]) -> str:
+    own, other = ({run["seed"] for run in group} for group in (runs, others))
+    return _seeds(len(own & other)) + ("" if own == other else " that both have")
+
+
+def _seeds(count: int) -> str:
+    return f"{count} seed" if count == 1 else f"{count} seeds"
