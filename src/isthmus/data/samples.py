@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Protocol
 
 import torch
 from torch import Tensor
 
 from isthmus.errors import DataError
+
+DARK = 32
+"""Images without any value from here on are nearly black."""
 
 
 class Samples(Protocol):
@@ -65,6 +68,24 @@ class ArraySamples:
 
     def read(self, indices: Tensor, generator: torch.Generator) -> Tensor:
         return self.values[indices]
+
+
+def darkness(images: Mapping[str, Samples]) -> tuple[str, ...]:
+    """A note for each collection of images in memory that are nearly black: of a small range, most likely.
+
+    >>> darkness({"scans": ArraySamples(torch.full((2, 1, 4, 4), 13, dtype=torch.uint8))})
+    ('images of `scans` are nearly black (largest value 13 of 255): scale them to the full range',)
+    """
+    brightest = {
+        name: int(samples.values.max())
+        for name, samples in images.items()
+        if isinstance(samples, ArraySamples) and samples.values.dtype == torch.uint8
+    }
+    return tuple(
+        f"images of `{name}` are nearly black (largest value {value} of 255): scale them to the full range"
+        for name, value in brightest.items()
+        if value < DARK
+    )
 
 
 class Subset:

@@ -119,6 +119,15 @@ def test_layouts_of_images_are_one(layout: Any) -> None:
     assert problem.backbone == "digits"
 
 
+def test_images_of_a_small_range_are_noted() -> None:
+    masks = (PIXELS > 128).astype(int)
+    problem = array_problem(PIXELS, [0, 1] * 3, masks, exam=(masks[::-1] * 31, [0] * 6))
+    black = "are nearly black (largest value {} of 255): scale them to the full range"
+    assert problem.notes == (f"images of `X_target` {black.format(1)}", f"images of `exam` {black.format(31)}")
+    assert array_problem(PIXELS, [0, 1] * 3, masks * 32).notes == ()
+    assert array_problem(X, Y, T).notes == ()
+
+
 def test_grey_and_colour_meet_in_colour_and_sizes_at_the_larger() -> None:
     grey = PIXELS[:, :16, :16, 0]
     problem = array_problem(grey, [0, 1] * 3, PIXELS)

@@ -140,6 +140,16 @@ def test_folders_that_are_no_problem(
         folder_problem(make("s", **source), place)
 
 
+def test_deep_images_of_a_small_range_are_noted(make: Make, tmp_path: Path) -> None:
+    scans = tmp_path / "scans"
+    scans.mkdir()
+    for number in range(2):  # 12 bits in files of 16
+        Image.fromarray(np.full((16, 16), 1800 * (number + 1), dtype=np.uint16)).save(scans / f"{number}.png")
+    assert folder_problem(make("photos", cat=1, dog=1), scans).notes == (
+        "images of `scans` are nearly black (largest value 14 of 255): scale them to the full range",
+    )
+
+
 def test_more_folders_that_are_no_problem(make: Make) -> None:
     source, flat = make("s", a=1, b=1), make("flat", 2)
     with pytest.raises(DataError, match="but got a file"):

@@ -14,7 +14,7 @@ from isthmus.data.inputs import ImageInput, Input, VectorInput, check_stored
 from isthmus.data.problems import Domain, Exam, Problem, check_lengths
 from isthmus.data.readers.defaults import default_input, default_recipe
 from isthmus.data.readers.labels import LabelCode, LabelValue, label_values
-from isthmus.data.samples import ArraySamples, Samples
+from isthmus.data.samples import ArraySamples, Samples, darkness
 from isthmus.data.tasks import Labels
 from isthmus.errors import DataError
 from isthmus.names import listed
@@ -36,7 +36,7 @@ def array_problem(
 
     Vectors are standardised by the source and go to the `mlp`; images are treated by their size, see
     `readers.defaults.default_input`. A batch is no larger than the smaller domain, and an epoch passes over the larger
-    one once.
+    one once. Images that are nearly black are noted.
 
     Args:
         X_source: (n, features) vectors, or images: (n, height, width), (n, height, width, channels) or
@@ -84,6 +84,7 @@ def array_problem(
         backbone=backbone,
         recipe=default_recipe(len(samples[0]), len(samples[1])),
         exams=(measured,) if measured else (),
+        notes=darkness(dict(zip(arrays, samples))),
     )
 
 

@@ -20,6 +20,7 @@ from isthmus.data.readers.image_files import (
     summary,
 )
 from isthmus.data.readers.image_folder import ImageFolder
+from isthmus.data.samples import darkness
 from isthmus.data.splits import LabelledSamples
 from isthmus.data.tasks import Classification, Labels
 from isthmus.errors import DataError
@@ -42,7 +43,7 @@ class FolderImages:
         read: the images of each.
         input: how they become network inputs.
         backbone: name of the backbone.
-        notes: what was left out.
+        notes: what was left out, and what is nearly black.
     """
 
     folders: tuple[ImageFolder, ...]
@@ -117,6 +118,7 @@ def read_folders(
         for label, folder, part in zip(names, folders, read)
         if part.bad
     ]
+    notes += darkness({label: part.samples for label, part in zip(names, read)})
     return FolderImages(tuple(folders), tuple(names), tuple(read), input, backbone, tuple(notes))
 
 
