@@ -66,6 +66,11 @@ def test_an_earlier_run_is_not_touched_without_being_told(finished: Path) -> Non
     assert files(finished) == before
 
 
+def test_a_single_name_is_a_method(tmp_path: Path) -> None:
+    found = isthmus.compare("source_only", vectors_problem(RECIPE), out=tmp_path / "out")
+    assert [run["method"] for run in found.results["runs"]] == ["source_only"]
+
+
 def test_a_finished_run_is_only_read_on_resume(finished: Path) -> None:
     def trained(folder: Path) -> dict[str, bytes]:
         return {name: content for name, content in files(folder).items() if name.startswith("runs")}

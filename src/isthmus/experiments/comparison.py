@@ -43,7 +43,7 @@ class Comparison:
 
 
 def compare(
-    methods: Sequence[str] = (),
+    methods: str | Sequence[str] = (),
     problem: str | Problem = "digits-photo",
     *,
     seeds: int = 1,
@@ -65,7 +65,8 @@ def compare(
     whether it is asked for again or not.
 
     Args:
-        methods: registered names, with options after a colon (`dann:hidden=512`); none for the setting's usual ones.
+        methods: registered names, or one, with options after a colon (`dann:hidden=512`); none for the setting's
+            usual ones.
         problem: a built-in name or a problem of your own.
         seeds: number of runs of each method.
         first_seed: the first run's seed; the others follow.
@@ -84,7 +85,7 @@ def compare(
     """
     from isthmus.report.html import write_report
 
-    methods = methods or default_methods(setting_for(problem))
+    methods = [methods] if isinstance(methods, str) else methods or default_methods(setting_for(problem))
     check_runs(methods, seeds, first_seed)
     problem = resolve(methods, problem, data_root, recipe, backbone, backbones)
     select_by = score_for(problem.setting, select_by, classes=problem.image_task is None)

@@ -61,6 +61,9 @@ def test_each_domain_has_its_own_classes_and_an_exam_of_other_images(write: Writ
 
 def test_folders_that_make_no_joint_problem_are_refused(write: Write, tmp_path: Path) -> None:
     birds = write("birds", crow=4, owl=4)
+    for one in (birds, str(birds)):  # not its letters
+        with pytest.raises(DataError, match=f"at least two domains, but got only `{birds}`"):
+            joint_folder_problem(one)  # type: ignore[arg-type]
     with pytest.raises(DataError, match="at least two domains, but got only"):
         joint_folder_problem([birds])
     with pytest.raises(DataError, match=r"8 files of both .*do not overlap"):

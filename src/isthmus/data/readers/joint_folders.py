@@ -44,6 +44,7 @@ def joint_folder_problem(
             images, or images of another; or images that cannot be read.
         OptionError: an option out of range.
     """
+    domains = [domains] if isinstance(domains, (str, Path)) else domains
     if len(domains) < 2:
         given = f"only `{domains[0]}`" if domains else "none"
         raise DataError(f"Expected the folders of at least two domains, but got {given}. Add another.")
