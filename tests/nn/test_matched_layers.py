@@ -145,6 +145,16 @@ def test_pulls_of_all_at_once_are_those_of_each(ends: bool) -> None:
             torch.testing.assert_close(mean, expected, rtol=1e-12, atol=1e-14)
 
 
+def test_a_mean_is_the_same_bits_whichever_others_are_wanted() -> None:
+    """Processes that each ask for their own networks' means get those of one that asks for all."""
+    matched = MatchedLayers([nn.Sequential(nn.Linear(90, 100), nn.Linear(100, 2)) for _ in range(5)])
+    weights = symmetric_weights(matched).float()
+    whole = matched.pulls(range(5), weights)
+    for wanted in ([0], [4], [1, 3], [0, 2, 3, 4]):
+        for i, pull in matched.pulls(wanted, weights).items():
+            assert all(torch.equal(mean, expected) for mean, expected in zip(pull.means, whole[i].means))
+
+
 def test_the_pull_is_the_weighted_distances_gradient() -> None:
     networks = [network(seed).double() for seed in range(4)]
     matched = MatchedLayers(networks, ends=True)

@@ -48,32 +48,38 @@ def squared_distances(rows: Sequence[tuple[Tensor, ...]]) -> Float[Tensor, "n n"
     return ((squared + squared.T) / 2).fill_diagonal_(0.0)
 
 
-def weighted_means(rows: Sequence[tuple[Tensor, ...]], shares: Float[Tensor, "means n"]) -> list[list[Tensor]]:
+def weighted_means(
+    rows: Sequence[tuple[Tensor, ...]], shares: Float[Tensor, "means n"], wanted: Sequence[int]
+) -> list[list[Tensor]]:
     r"""Several weighted means $\sum_j s_{kj} \theta_j$ at once, by one product of matrices.
 
-    Equal tensors have themselves for a mean exactly.
+    Equal tensors have themselves for a mean exactly. The product is always that of all means: how its sums are rounded
+    may depend on its size, and a mean must be the same bits in every process, whichever others are wanted there.
 
     Args:
         rows: the parameters of each network.
         shares: $s_{kj}$; those of a mean sum to 1.
+        wanted: which of the means.
 
-    >>> weighted_means([(torch.zeros(2),), (torch.ones(2),)], torch.tensor([[0.5, 0.5], [0.25, 0.75]]))
-    [[tensor([0.5000, 0.5000])], [tensor([0.7500, 0.7500])]]
+    >>> weighted_means([(torch.zeros(2),), (torch.ones(2),)], torch.tensor([[0.5, 0.5], [0.25, 0.75]]), [1])
+    [[tensor([0.7500, 0.7500])]]
     """
-    means: list[list[Tensor]] = [[] for _ in shares]
+    means: list[list[Tensor]] = [[] for _ in wanted]
     for tensors in zip(*rows):
-        whole = tensors[0].new_empty(len(shares), tensors[0].numel())
+        whole = tensors[0].new_empty(len(wanted), tensors[0].numel())
         for chunk, part in zip(_chunks([(tensor,) for tensor in tensors]), whole.split(CHUNK, dim=1)):
             differences = torch.stack(chunk)
             first = differences[0].clone()
             differences -= first
-            part.copy_(torch.addmm(first, shares.to(differences), differences))
+            part.copy_(torch.addmm(first, shares.to(differences), differences)[wanted])
         for own, mean in zip(means, whole):
             own.append(mean.view(tensors[0].shape))
     return means
 
 
-def running_means(rows: Sequence[tuple[Tensor, ...]], shares: Float[Tensor, "means n"]) -> list[list[Tensor]]:
+def running_means(
+    rows: Sequence[tuple[Tensor, ...]], shares: Float[Tensor, "means n"], wanted: Sequence[int]
+) -> list[list[Tensor]]:
     """The same, one mean after another and each from one network to the next: cheaper where there is only one.
 
     It reads all that has a share, and writes nothing but the mean itself.
@@ -81,12 +87,13 @@ def running_means(rows: Sequence[tuple[Tensor, ...]], shares: Float[Tensor, "mea
     Args:
         rows: the parameters of each network.
         shares: those of a mean sum to 1.
+        wanted: which of the means.
 
-    >>> running_means([(torch.zeros(2),), (torch.ones(2),)], torch.tensor([[0.25, 0.75]]))
+    >>> running_means([(torch.zeros(2),), (torch.ones(2),)], torch.tensor([[0.25, 0.75]]), [0])
     [[tensor([0.7500, 0.7500])]]
     """
     means = []
-    for each in shares.tolist():
+    for each in shares[wanted].tolist():
         mean, total = [torch.zeros_like(tensor) for tensor in rows[0]], 0.0
         for tensors, share in zip(rows, each):
             if share > 0:

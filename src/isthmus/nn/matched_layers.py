@@ -15,7 +15,7 @@ from isthmus.errors import OptionError
 from isthmus.functional.parameters import squared_distances, weighted_means
 from isthmus.nn.pull import Pull
 
-Means = Callable[[Sequence[tuple[Tensor, ...]], Tensor], list[list[Tensor]]]
+Means = Callable[[Sequence[tuple[Tensor, ...]], Tensor, Sequence[int]], list[list[Tensor]]]
 """Of the parameters of each network, and shares (means, n)."""
 
 
@@ -140,11 +140,13 @@ class MatchedLayers:
             holders = list(layer)
             between = layer_weights[holders][:, holders].fill_diagonal_(0.0)
             strengths = between.sum(dim=1)
-            pulled = [row for row, i in enumerate(holders) if i in parts and strengths[row] > 0]
-            if not pulled:
+            drawn = [row for row, strength in enumerate(strengths.tolist()) if strength > 0]
+            wanted = [place for place, row in enumerate(drawn) if holders[row] in parts]
+            if not wanted:
                 continue
-            shares = between[pulled] / strengths[pulled, None]
-            for row, mean in zip(pulled, means(list(layer.values()), shares)):
+            shares = between[drawn] / strengths[drawn, None]
+            for place, mean in zip(wanted, means(list(layer.values()), shares, wanted)):
+                row = drawn[place]
                 own, to, by = parts[holders[row]]
                 own += layer[holders[row]]
                 to += mean
