@@ -17,6 +17,8 @@ Accelerator = Literal["auto", "cpu", "cuda", "mps"]
 """Where a trained network runs."""
 OnBadImage = Literal["fail", "skip"]
 """What is done about an image that cannot be read: refuse all, or leave it out and name it."""
+Predicted = Literal["classes", "pixels", "images"]
+"""What is predicted: a class of each sample, something of each pixel, or the image itself."""
 BatchNormPolicy = Literal["separate", "joint", "frozen"]
 """How batch statistics are taken in training.
 

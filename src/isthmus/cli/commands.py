@@ -119,13 +119,13 @@ def evaluate(
         data_root: where benchmark data lies; by default `ISTHMUS_DATA`, else ~/.cache/isthmus.
         json: print the result as JSON.
     """
-    from isthmus.evaluation.models import kind_of
+    from isthmus.evaluation.models import predicted_by
     from isthmus.experiments.evaluation import evaluate_model, model_folder
     from isthmus.experiments.pixelwise import evaluate_pixels
 
     model = model_folder(run)
     where: dict[str, Any] = {"data_root": data_root, "accelerator": accelerator}
-    if kind_of(model) == "pixels":
+    if predicted_by(model) == "pixels":
         if exam is not None or on_bad_image != "fail":
             raise OptionError(
                 "`--exam DIR` and `--on-bad-image` are for folders of classes. Name a problem to measure a model for "
@@ -156,12 +156,12 @@ def predict(
         accelerator: where the network runs; by default on a GPU where there is one.
         json: print JSON instead of CSV.
     """
-    from isthmus.evaluation.models import kind_of
+    from isthmus.evaluation.models import predicted_by
     from isthmus.experiments.evaluation import model_folder, predict_images
     from isthmus.experiments.pixelwise import predict_pixels
 
     model = model_folder(model)
-    if kind_of(model) == "pixels":
+    if predicted_by(model) == "pixels":
         if out is None:
             raise OptionError("A model for pixel-wise tasks writes files: give a folder for them with `--out DIR`.")
         rows = predict_pixels(model, images, out, on_bad_image=on_bad_image, accelerator=accelerator)

@@ -11,7 +11,7 @@ from isthmus.data.recipes import Recipe
 from isthmus.data.samples import Samples
 from isthmus.data.tasks import Classification, Completion, DomainTask, ImageTask, Labels, Setting
 from isthmus.errors import DataError, OptionError, SettingError
-from isthmus.names import AVERAGE, listed, slug
+from isthmus.names import AVERAGE, Predicted, listed, slug
 
 
 @dataclass(frozen=True)
@@ -113,7 +113,7 @@ class Problem:
             _check_exams(self.name, self.domains, self.exams)
         if self.backbones:
             _check_backbones(self)
-        if any(domain.pixels for domain in self.domains):
+        if self.predicted == "pixels":
             _check_still(self.name, self.input)
             _check_main(self)
         if self.oracle is not None:
@@ -122,10 +122,10 @@ class Problem:
     @property
     def setting(self) -> Setting:
         """The setting that the domains' labels amount to."""
-        if any(domain.pixels for domain in self.domains):
+        if self.predicted == "pixels":
             _check_anchored(self.name, self.domains)
             return Setting.ASSISTED
-        if self.image_task is not None:
+        if self.predicted == "images":
             return Setting.JOINT
         tasks = [domain.labels.task if domain.labels else None for domain in self.domains]
         if len(tasks) == 2 and tasks[0] and tasks[1] is None:
@@ -139,6 +139,13 @@ class Problem:
             f"Problem `{self.name}` is none of the settings: {len(self.domains)} domains, of which labelled: "
             f"{', '.join(labelled) or 'none'}. Give a labelled source, and one target."
         )
+
+    @property
+    def predicted(self) -> Predicted:
+        """What models of the problem predict."""
+        if any(domain.pixels for domain in self.domains):
+            return "pixels"
+        return "classes" if self.image_task is None else "images"
 
     @property
     def task(self) -> Classification:

@@ -52,11 +52,11 @@ def examine(
         others: classifiers that are measured beside the one network's own, on its features, by name.
         precision: opens the autocast context that they run under.
     """
-    if problem.setting is Setting.ASSISTED:
+    if problem.predicted == "pixels":
         (network,) = networks
         assert isinstance(network, DenseNetwork)  # as methods of the setting have
         return _examine_pixels(network, problem, precision)
-    if problem.image_task is not None:
+    if problem.predicted == "images":
         return Examination(*measure_images(networks, problem, precision), [])
     parts = {
         domain.name: _examine(network, others, domain, exam, problem, precision)

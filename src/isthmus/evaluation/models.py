@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from torch import Tensor, nn
 
@@ -18,12 +18,10 @@ from isthmus.data.samples import Samples
 from isthmus.errors import IsthmusError, ModelFileError, RunFolderError
 from isthmus.evaluation.inference import infer
 from isthmus.files import replacing
-from isthmus.names import Name
+from isthmus.names import Name, Predicted
 from isthmus.nn.backbones import CONVOLUTIONAL, WithNeck, build_backbone
 from isthmus.nn.classifiers import Classifier, Ensemble, classifier
 
-Kind = Literal["classes", "pixels", "images"]
-"""What a model gives."""
 SCHEMA = 1
 DESCRIPTION, WEIGHTS = "model.json", "model.safetensors"
 AGAIN = "Save or copy the model again."
@@ -77,8 +75,8 @@ class Model:
         write_model(Path(folder), description, self.network)
 
 
-def kind_of(folder: Path) -> Kind:
-    """What the model in a folder gives.
+def predicted_by(folder: Path) -> Predicted:
+    """What the model in a folder predicts.
 
     Raises:
         ModelFileError: a file is missing, or the description is damaged or of another version.

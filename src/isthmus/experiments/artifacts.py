@@ -74,7 +74,7 @@ class Shown:
             write_atomically(folder / VIEWS, lambda part: Views(problem).write(part, self.before, classifier))
         if dense := _only(DenseNetwork, networks):
             write_atomically(folder / DENSE_VIEWS, lambda part: DenseViews(problem).write(part, dense))
-        if problem.image_task is not None:
+        if problem.predicted == "images":
             write_atomically(folder / IMAGE_VIEWS, lambda part: write_image_views(part, networks, problem))
         if findings := method.findings():
             write_atomically(folder / FINDINGS, lambda part: _write_findings(part, findings))

@@ -88,7 +88,7 @@ def compare(
     methods = [methods] if isinstance(methods, str) else methods or default_methods(setting_for(problem))
     check_runs(methods, seeds, first_seed)
     problem = resolve(methods, problem, data_root, recipe, backbone, backbones)
-    select_by = score_for(problem.setting, select_by, classes=problem.image_task is None)
+    select_by = score_for(problem.predicted, select_by)
     folder = comparison_folder(out, problem.name)
     fabric = hardware.fabric()
     check_startable(methods, problem, fabric.world_size)

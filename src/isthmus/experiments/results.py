@@ -52,7 +52,7 @@ def problem_description(problem: Problem) -> ProblemRecord:
     return {
         "name": problem.name,
         "setting": str(problem.setting),
-        "classes": list(problem.task.classes) if _has_classes(problem) else [],
+        "classes": list(problem.task.classes) if problem.predicted == "classes" else [],
         "domains": [
             {
                 "name": domain.name,
@@ -128,7 +128,7 @@ def diagnostics(problem: Problem, record: Record) -> list[Diagnostic]:
     found: list[Diagnostic] = [
         {"name": name, "value": value, "message": ""} for name, value in record.rows[-1]["scores"].items()
     ]
-    if not _has_classes(problem):
+    if problem.predicted != "classes":
         return found
     missing = record.unpredicted
     shown = ", ".join(missing[:5]) + (", …" if len(missing) > 5 else "")
@@ -141,17 +141,13 @@ def diagnostics(problem: Problem, record: Record) -> list[Diagnostic]:
 
 def metrics_of(problem: Problem) -> tuple[Metric, dict[str, Metric]]:
     """The headline's metric, and by name those of the heads that are measured in others."""
-    if problem.setting is Setting.ASSISTED:
+    if problem.predicted == "pixels":
         heads = {f"{task.name} {metric.name}": metric for task in problem.tasks.every for metric in task.metrics}
         name, metric = next(iter(heads.items()))
         return replace(metric, name=name), heads
     headline, *besides = (problem.image_task or problem.task).metrics
     places = (AVERAGE, *(domain.name for domain in problem.domains))
     return headline, {f"{place} {metric.name}": metric for metric in besides for place in places}
-
-
-def _has_classes(problem: Problem) -> bool:
-    return problem.setting is not Setting.ASSISTED and problem.image_task is None
 
 
 def _task_names(domain: Domain) -> list[str]:

@@ -23,7 +23,7 @@ from isthmus.engine.parts import spreads
 from isthmus.errors import OptionError, RunFolderError, SettingError
 from isthmus.evaluation.dense_models import DenseModel, load_dense_model
 from isthmus.evaluation.image_models import ImageModel, load_image_model
-from isthmus.evaluation.models import DESCRIPTION, Kind, Model, kind_of, load_model
+from isthmus.evaluation.models import DESCRIPTION, Model, load_model, predicted_by
 from isthmus.experiments.evaluation import model_folder
 from isthmus.experiments.folders import run_folder
 from isthmus.experiments.job import LAST, Job
@@ -32,11 +32,11 @@ from isthmus.experiments.results import conditions, write_results
 from isthmus.files import replacing
 from isthmus.methods.base import Plan
 from isthmus.methods.registry import build_method, method_entry
-from isthmus.names import listed
+from isthmus.names import Predicted, listed
 from isthmus.report.results import RunRecord
 from isthmus.selection.scores import score_for
 
-LOADERS: dict[Kind, Callable[[Path], Model | DenseModel | ImageModel]] = {
+LOADERS: dict[Predicted, Callable[[Path], Model | DenseModel | ImageModel]] = {
     "classes": load_model,
     "pixels": load_dense_model,
     "images": load_image_model,
@@ -64,7 +64,7 @@ class Run:
         """
         folder = self.folder / LAST
         several = sorted(place.parent for place in folder.glob(f"*/{DESCRIPTION}"))
-        found = [LOADERS[kind_of(place)](place) for place in several or [folder]]
+        found = [LOADERS[predicted_by(place)](place) for place in several or [folder]]
         names = [model.trained_on.get("domain", model.trained_on["problem"]["domains"][-1]["name"]) for model in found]
         return dict(zip(names, found))
 
@@ -145,7 +145,7 @@ def fit(
     """
     random_seed(seed=seed)
     problem = resolve([method], problem, data_root, recipe, backbone, backbones)
-    select_by = score_for(problem.setting, select_by, classes=problem.image_task is None)
+    select_by = score_for(problem.predicted, select_by)
     folder = run_folder(out, problem.name, method, seed)
     fabric = hardware.fabric()
     check_startable([method], problem, fabric.world_size)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from isthmus.functional.information import entropy, mutual_information
-from isthmus.names import unknown
+from isthmus.names import Predicted, unknown
 
 
 @dataclass(frozen=True)
@@ -54,18 +54,17 @@ ON_TRAINING = "on_training"
 """Of images that are completed or generated: the negated headline metric, measured on training samples."""
 
 
-def score_for(setting: str, name: str | None, *, classes: bool = True) -> str:
-    """The name of the label-free score that picks an epoch in a setting; by default the setting's usual one.
+def score_for(predicted: Predicted, name: str | None) -> str:
+    """The name of the label-free score that picks an epoch; by default the usual one of what is predicted.
 
     Args:
-        setting: of the problem.
+        predicted: what the problem's models predict.
         name: as asked for.
-        classes: whether classes are predicted; else images are completed or generated.
 
     Raises:
         OptionError: unknown.
     """
-    known = (MAIN_ON_SOURCE,) if setting == "assisted" else tuple(SCORES) if classes else (ON_TRAINING,)
+    known = {"classes": tuple(SCORES), "pixels": (MAIN_ON_SOURCE,), "images": (ON_TRAINING,)}[predicted]
     if name is not None and name not in known:
         raise unknown("score", name, known, f"Known: {', '.join(known)}.")
     return name or known[0]
