@@ -228,6 +228,24 @@ def test_what_needs_no_data_is_told_before_any_is_read(
 
 
 @pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--backbone", "resnet5O"), "Unknown backbone `resnet5O`; did you mean"),
+        (("--backbone", "digit"), "did you mean `digits`"),
+        (("--select-by", "entropi"), "Unknown score `entropi`; did you mean `entropy`"),
+        (("--select-by", "main_on_source"), "Unknown score `main_on_source`"),
+    ],
+)
+def test_names_are_checked_before_images_of_ones_own_are_read(
+    refuse: Callable[..., str], monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, ...], message: str
+) -> None:
+    monkeypatch.setattr(
+        "isthmus.data.readers.folders.folder_problem", lambda *arguments, **options: pytest.fail("data was read")
+    )
+    assert message in refuse(*OWN[:5], *arguments)
+
+
+@pytest.mark.parametrize(
     ("problem", "folder"),
     [
         (("--source", "@source", "--target", "@target"), "source-target"),

@@ -169,6 +169,8 @@ def chosen_problem(
     from isthmus.experiments.folders import check_folder
     from isthmus.experiments.run import check_setting, sizing_backbone
     from isthmus.methods.registry import check_options
+    from isthmus.nn.backbones import check_backbone
+    from isthmus.selection.scores import score_for
 
     def check(name: str) -> None:
         for method in methods:
@@ -191,6 +193,9 @@ def chosen_problem(
         except SettingError as error:
             raise SettingError(f"{error} {folders.reason(setting)}") from None
         check(folders.name())
+        for chosen in filter(None, (training.backbone, *training.backbones)):
+            check_backbone(chosen)
+        score_for("classes", training.select_by)
         problem = folders.problem(backbone)
     else:
         name = name or DEFAULT_PROBLEM

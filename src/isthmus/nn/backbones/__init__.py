@@ -12,6 +12,7 @@ from isthmus.nn.backbones.digits import SVHNBackbone as SVHNBackbone
 from isthmus.nn.backbones.mlp import MLPBackbone as MLPBackbone
 
 CONVOLUTIONAL = {"digits": DigitsBackbone, "svhn": SVHNBackbone, "signs": SignsBackbone}
+OWN = (*CONVOLUTIONAL, "mlp", "alexnet")
 
 
 def build_backbone(
@@ -47,18 +48,25 @@ def build_backbone(
     elif parsed.base in CONVOLUTIONAL:
         backbone = build(CONVOLUTIONAL[parsed.base], parsed, shape[0], shape[1])
     else:
-        backbone = _timm(parsed, shape)
+        from isthmus.nn.backbones.pretrained import TimmBackbone
+
+        check_backbone(name)
+        backbone = build(TimmBackbone, parsed, parsed.base, shape[0], shape[1])
     backbone.batch_norm = batch_norm
     backbone.freeze(frozen_stages)
     return backbone
 
 
-def _timm(name: Name, shape: tuple[int, ...]) -> Backbone:
-    import timm
+def check_backbone(name: str) -> None:
+    """Refuse what is no backbone's name; nothing is built, and options are not looked at.
 
-    from isthmus.nn.backbones.pretrained import TimmBackbone
+    Raises:
+        OptionError: with the nearest names that are.
+    """
+    base = Name.parse(name).base
+    if base in OWN:
+        return
+    import timm  # slow to import, and needed here only
 
-    if not timm.is_model(name.base):
-        known = [*CONVOLUTIONAL, "mlp", "alexnet", *timm.list_models()]
-        raise unknown("backbone", name.base, known, "Any name of `timm.list_models()` will do.")
-    return build(TimmBackbone, name, name.base, shape[0], shape[1])
+    if not timm.is_model(base):
+        raise unknown("backbone", base, [*OWN, *timm.list_models()], "Any name of `timm.list_models()` will do.")
