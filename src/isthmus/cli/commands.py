@@ -25,6 +25,9 @@ from isthmus.engine.hardware import Hardware
 from isthmus.errors import OptionError
 from isthmus.files import replacing
 from isthmus.names import Accelerator, OnBadImage
+from isthmus.progress import waiting
+
+LOADING = "Loading PyTorch …"
 
 
 def compare(
@@ -50,9 +53,10 @@ def compare(
         recipe: changes of the problem's recipe.
         hardware: devices, processes and precision.
     """
-    from isthmus import experiments
-    from isthmus.experiments.comparison import check_runs
-    from isthmus.experiments.folders import comparison_folder
+    with waiting(LOADING):
+        from isthmus import experiments
+        from isthmus.experiments.comparison import check_runs
+        from isthmus.experiments.folders import comparison_folder
 
     def output(name: str) -> Path:
         return comparison_folder(training.out, name)
@@ -85,8 +89,9 @@ def fit(
         recipe: changes of the problem's recipe.
         hardware: devices, processes and precision.
     """
-    from isthmus import experiments
-    from isthmus.experiments.folders import run_folder
+    with waiting(LOADING):
+        from isthmus import experiments
+        from isthmus.experiments.folders import run_folder
 
     def output(name: str) -> Path:
         return run_folder(training.out, name, method, seed)
@@ -119,9 +124,10 @@ def evaluate(
         data_root: where benchmark data lies; by default `ISTHMUS_DATA`, else ~/.cache/isthmus.
         json: print the result as JSON.
     """
-    from isthmus.evaluation.models import predicted_by
-    from isthmus.experiments.evaluation import evaluate_model, model_folder
-    from isthmus.experiments.pixelwise import evaluate_pixels
+    with waiting(LOADING):
+        from isthmus.evaluation.models import predicted_by
+        from isthmus.experiments.evaluation import evaluate_model, model_folder
+        from isthmus.experiments.pixelwise import evaluate_pixels
 
     model = model_folder(run)
     where: dict[str, Any] = {"data_root": data_root, "accelerator": accelerator}
@@ -156,9 +162,10 @@ def predict(
         accelerator: where the network runs; by default on a GPU where there is one.
         json: print JSON instead of CSV.
     """
-    from isthmus.evaluation.models import predicted_by
-    from isthmus.experiments.evaluation import model_folder, predict_images
-    from isthmus.experiments.pixelwise import predict_pixels
+    with waiting(LOADING):
+        from isthmus.evaluation.models import predicted_by
+        from isthmus.experiments.evaluation import model_folder, predict_images
+        from isthmus.experiments.pixelwise import predict_pixels
 
     model = model_folder(model)
     if predicted_by(model) == "pixels":

@@ -13,6 +13,7 @@ from isthmus.cli import commands
 from isthmus.cli.parsing import HelpFormatter, call, command_parser, explain
 from isthmus.errors import IsthmusError, OptionError
 from isthmus.names import unknown
+from isthmus.progress import console
 from isthmus.version import __version__
 
 COMMANDS = {
@@ -31,8 +32,6 @@ COMMANDS = {
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; returns its exit code: 0, 2 for anything the user can put right, 130 when interrupted."""
-    from isthmus.progress import console
-
     arguments = sys.argv[1:] if arguments is None else arguments
     name = arguments[0] if arguments and arguments[0] in COMMANDS else ""
     try:
