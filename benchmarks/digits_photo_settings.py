@@ -17,7 +17,8 @@ from rich.console import Console
 
 import isthmus
 from isthmus.data.benchmarks.digits_photo import BACKGROUND, DARKEST, digits_photo
-from isthmus.data.recipes import BatchNorm, Recipe
+from isthmus.data.recipes import Recipe
+from isthmus.names import BatchNormPolicy
 from isthmus.report.tables import summary_table
 
 
@@ -26,7 +27,7 @@ def main() -> None:
     parser.add_argument("--background", type=float, default=BACKGROUND)
     parser.add_argument("--darkest", type=float, default=DARKEST)
     parser.add_argument("--methods", nargs="+", default=["source_only", "dann", "symnets"])
-    parser.add_argument("--batch-norm", choices=get_args(BatchNorm), default=Recipe().batch_norm)
+    parser.add_argument("--batch-norm", choices=get_args(BatchNormPolicy), default=Recipe().batch_norm)
     parser.add_argument("--seeds", type=int, default=1)
     options = parser.parse_args()
 

@@ -4,11 +4,12 @@ An epoch is a turn of every domain: `STEPS` steps on its task, each followed by 
 networks is taken once for every domain: between turns, or, where all are trained together, for all of them between
 epochs. There all pairwise distances and weights are taken, too.
 
-Usage: python benchmarks/joint_cost.py
+    python benchmarks/joint_cost.py
 """
 
 from __future__ import annotations
 
+import argparse
 import time
 from collections.abc import Callable
 
@@ -75,6 +76,7 @@ def parts(domains: int) -> dict[str, float]:
 
 
 def main() -> None:
+    argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter).parse_args()
     torch.set_num_threads(1)
     print("processor time in ms a domain of an epoch; all but the tasks as a share of them, in turn and together")
     for domains in SIZES:

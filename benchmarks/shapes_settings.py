@@ -18,8 +18,8 @@ from rich.console import Console
 
 import isthmus
 from isthmus.data.benchmarks.shapes import shapes
-from isthmus.data.recipes import BatchNorm
 from isthmus.data.shapes import REAL
+from isthmus.names import BatchNormPolicy
 from isthmus.report.metrics import metric_table
 from isthmus.report.tables import summary_table
 
@@ -36,7 +36,7 @@ def main() -> None:
     parser.add_argument("--methods", nargs="+", default=["baseline", "mtl_both", "headfreeze"])
     parser.add_argument("--main", nargs="+", default=["normals"])
     parser.add_argument("--anchors", nargs="+", default=["segmentation"])
-    parser.add_argument("--batch-norm", choices=get_args(BatchNorm), default="joint")
+    parser.add_argument("--batch-norm", choices=get_args(BatchNormPolicy), default="joint")
     parser.add_argument("--epochs", type=int, default=20)
     parser.add_argument("--seeds", type=int, default=1)
     parser.add_argument("--real", nargs="*", type=changed, default=[], metavar="NAME=VALUE", help="of `Look`")

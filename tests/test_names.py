@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from isthmus.errors import OptionError
+from isthmus.methods.registry import check_options
 from isthmus.names import Name, build, unknown
 
 
@@ -56,6 +57,16 @@ def test_what_cannot_be_read_is_refused_in_one_line(text: str, message: str) -> 
     with pytest.raises(OptionError) as refusal:
         build(make, Name.parse(text), 0)
     assert str(refusal.value) == message
+
+
+def test_the_choices_of_an_option_are_told() -> None:
+    for text, choices in (
+        ("symnets:without=x", "`target_task`, `entropy`, `confusion`, `category_confusion`"),
+        ("source_only+dfa:reduction=x", "`element_mean`, `batch_mean`"),
+        ("dfa_ent:align=x", "`prior`, `target_prior`, `decodings`, `latents`, `latents_and_images`"),
+    ):
+        with pytest.raises(OptionError, match=f"as one of {choices}, but got `x`."):
+            check_options(text)
 
 
 def test_the_nearest_names_come_first() -> None:

@@ -7,7 +7,7 @@ import inspect
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, TypeVar, get_args, get_origin
 
 from isthmus.errors import OptionError
 
@@ -142,7 +142,21 @@ def read_options(factory: Callable[..., Any], name: Name) -> dict[str, Any]:
         try:
             return parser.parse_args([f"--{key}={text}"])[key]
         except ArgumentError as error:
-            wanted = inspect.formatannotation(parameters[key].annotation).strip("'")
-            raise OptionError(f"Expected `{key}` of `{name.base}` as `{wanted}`, but got `{text}`.") from error
+            raise OptionError(
+                f"Expected `{key}` of `{name.base}` as {_wanted(factory, key)}, but got `{text}`."
+            ) from error
 
     return {key: read(key, text) for key, text in name.options.items()}
+
+
+def _wanted(factory: Callable[..., Any], key: str) -> str:
+    """What values an option takes: its choices, or its type as it is written."""
+    try:
+        hint = inspect.signature(factory, eval_str=True).parameters[key].annotation
+    except NameError:  # a type that is imported for the checker only
+        hint = None
+    choices = [str(c) for part in (hint, *get_args(hint)) if get_origin(part) is Literal for c in get_args(part)]
+    if choices:
+        return f"one of {listed(choices)}"
+    annotation = inspect.signature(factory).parameters[key].annotation
+    return f"`{inspect.formatannotation(annotation)}`".replace("'", "")

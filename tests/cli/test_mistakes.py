@@ -236,13 +236,13 @@ def test_what_needs_no_data_is_told_before_any_is_read(
         (("--select-by", "main_on_source"), "Unknown score `main_on_source`"),
     ],
 )
-def test_names_are_checked_before_images_of_ones_own_are_read(
+def test_names_are_checked_before_images_are_read(
     refuse: Callable[..., str], monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, ...], message: str
 ) -> None:
-    monkeypatch.setattr(
-        "isthmus.data.readers.folders.folder_problem", lambda *arguments, **options: pytest.fail("data was read")
-    )
-    assert message in refuse(*OWN[:5], *arguments)
+    for place in ("isthmus.data.benchmarks.load_problem", "isthmus.data.readers.folders.folder_problem"):
+        monkeypatch.setattr(place, lambda *arguments, **options: pytest.fail("data was read"))
+    for problem in (OWN[1:5], ("mnist-usps",)):
+        assert message in refuse("compare", *problem, *arguments)
 
 
 @pytest.mark.parametrize(

@@ -147,6 +147,8 @@ def test_an_epoch_ends_with_the_first_domain_that_has_no_full_batch(
 def test_a_domain_smaller_than_a_batch_is_refused() -> None:
     with pytest.raises(DataError, match=r"`there` has 17 samples, fewer than a batch of 18. Use `--batch-size 17`"):
         steps_per_epoch(numbered(23, 17, batch_size=18))
+    with pytest.raises(DataError, match=r"`there` has 1 samples, fewer than a batch of 2. Add samples."):
+        steps_per_epoch(numbered(23, 1, batch_size=2))
     with pytest.raises(DataError, match="fewer than a batch"):
         steps_per_epoch(replace(numbered(23, 17), recipe=Recipe(batch_size=18, steps_per_epoch=1)))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from threading import Barrier
 from typing import Any
 
 import pytest
@@ -55,6 +56,15 @@ def test_an_exam_for_each_domain_makes_a_joint_problem() -> None:
     assert found.measured == tuple(zip(found.domains, found.exams))
     assert [(domain.name, exam) for domain, exam in problem(AB, AB).measured] == [("0", None), ("1", None)]
     assert [(domain.name, exam) for domain, exam in problem(AB, XY).measured] == [("1", None)]
+
+
+@pytest.mark.parametrize("names", [("photos", "photos"), ("a/x", "a_x"), ("average", "photos")])
+def test_domains_of_a_joint_problem_have_names_of_their_own(names: tuple[str, str]) -> None:
+    """Else one would take the other's place in results and folders."""
+    two = problem(AB, XY, AB)
+    domains = tuple(replace(domain, name=name) for domain, name in zip(two.domains, (*names, "last")))
+    with pytest.raises(DataError, match="domains of different names"):
+        assert replace(two, domains=domains).measured
 
 
 def test_an_exam_gives_the_labels_that_it_has() -> None:
@@ -151,6 +161,18 @@ def test_collections_read_by_index_and_know_their_names() -> None:
     assert (len(part), len(computed)) == (3, 10)
     assert names_of(part) == ("file 7", "file 2", "file 5")
     assert names_of(computed)[3] == "3"
+
+
+def test_samples_are_computed_side_by_side() -> None:
+    """Each of four waits for the three others."""
+    meeting = Barrier(4)
+
+    def load(index: int) -> torch.Tensor:
+        meeting.wait(timeout=30)
+        return torch.tensor([index])
+
+    samples = MappedSamples(8, load, threads=4)
+    assert samples.read(torch.tensor([5, 1, 7, 0]), torch.Generator()).flatten().tolist() == [5, 1, 7, 0]
 
 
 @pytest.mark.parametrize(

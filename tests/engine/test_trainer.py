@@ -248,6 +248,12 @@ def test_float16_is_refused_without_a_gpu() -> None:
         Hardware(accelerator="cpu", precision="16-mixed").fabric()
 
 
+@pytest.mark.parametrize("options", [{"workers": 1.5}, {"devices": 0}, {"devices": 1.0}, {"num_nodes": True}])
+def test_numbers_of_processes_are_whole(options: dict[str, Any]) -> None:
+    with pytest.raises(OptionError, match=f"Expected `{next(iter(options))}`"):
+        Hardware(**options)
+
+
 def test_a_damaged_checkpoint_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "checkpoint.pt"
     save_checkpoint(path, {"epoch": 3, "weights": torch.ones(5)})

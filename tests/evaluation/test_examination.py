@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 import torch
 from sklearn.metrics import accuracy_score
-from small_problems import joint_problem
+from small_problems import images_problem, joint_problem
 from torch import Tensor, nn
 
 from isthmus.evaluation.examination import examine
@@ -57,3 +57,25 @@ def test_classes_that_are_never_predicted_have_their_domains_name() -> None:
         "top of inverted",
         "middle of inverted",
     ]
+
+
+@pytest.mark.parametrize("transductive", [True, False])
+def test_samples_that_are_trained_on_and_measured_on_pass_once(transductive: bool) -> None:
+    problem = images_problem()
+    exam = problem.exams[0]
+    if not transductive:
+        copied = type(exam.samples)(exam.samples.values.clone())  # type: ignore[attr-defined,call-arg]
+        problem = replace(problem, exams=(replace(exam, samples=copied, transductive=False),))
+    method = build_method("symnets", build_backbone("digits", problem.input.shape), *problem.outputs)
+    passed: list[int] = []
+    method.backbone.register_forward_hook(lambda module, inputs, output: passed.append(len(output)))  # type: ignore[union-attr]
+    found = examine(method.predictors(), problem, others=method.other_classifiers())
+    assert sum(passed) == 24 * (1 if transductive else 2)
+    assert list(found.metrics) == ["result", "source"]
+    own, other = (
+        infer(method.predictors()[0], exam.samples, problem.input, others=method.other_classifiers()).logits[name]
+        for name in found.metrics
+    )
+    truth = exam.labels.values
+    assert found.metrics["result"] == pytest.approx(float(accuracy_score(truth, own.argmax(dim=1))))
+    assert found.metrics["source"] == pytest.approx(float(accuracy_score(truth, other.argmax(dim=1))))

@@ -15,7 +15,7 @@ from small_problems import images_problem, vectors_problem
 import isthmus
 from isthmus.data.samples import ArraySamples
 from isthmus.data.tasks import Metric
-from isthmus.errors import RunFolderError
+from isthmus.errors import OptionError, RunFolderError
 from isthmus.evaluation.examination import Examination
 from isthmus.experiments.record import Record
 from isthmus.experiments.results import peak_memory_mb
@@ -63,6 +63,17 @@ def test_the_file_has_these_keys(content: dict[str, Any]) -> None:
     }
 
 
+def test_a_comparison_that_grew_over_an_update_names_both_versions(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    grown = {"problem": vectors_problem(), "out": tmp_path / "out", "resume": True}
+    isthmus.compare("source_only", **grown)  # type: ignore[arg-type]
+    monkeypatch.setattr("isthmus.experiments.results.__version__", "99.0")
+    versions = isthmus.compare("source_only", seeds=2, **grown).results["versions"]  # type: ignore[arg-type]
+    assert versions["isthmus"] == f"{isthmus.__version__}, 99.0"
+    assert "," not in versions["torch"]
+
+
 def test_runs_have_these_keys_and_types(content: dict[str, Any]) -> None:
     types = {
         "method": str,
@@ -81,6 +92,7 @@ def test_runs_have_these_keys_and_types(content: dict[str, Any]) -> None:
         "parameters": int,
         "diagnostics": list,
         "heads": dict,
+        "versions": dict,
         "folder": str,
     }
     assert [(run["method"], run["seed"]) for run in content["runs"]] == [(m, s) for s in (3, 4) for m in METHODS]
@@ -229,3 +241,12 @@ def test_a_run_predicts_saves_and_reports(tmp_path: Path) -> None:
         run.save(tmp_path / "file")
     assert run.report() == tmp_path / "out" / "report.html"
     assert math.isfinite(run.result["seconds"])
+
+
+def test_a_gpu_without_memory_is_told_with_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*arguments: object) -> None:
+        raise torch.OutOfMemoryError("CUDA out of memory.")
+
+    monkeypatch.setattr("isthmus.engine.trainer.Trainer.run", full)
+    with pytest.raises(OptionError, match=r"`source_only` to fit .* `--batch-size` below 8, or `--precision bf16"):
+        isthmus.fit("source_only", images_problem(), out=tmp_path / "out")

@@ -182,6 +182,7 @@ def test_costs_of_names() -> None:
         ("sharpness=0", "positive `sharpness`"),
         ("transport_weight=-1", "`transport_weight` of at least 0"),
         ("refresh=-1", "`refresh` of at least 0"),
+        ("cost=text,refresh=2", "`refresh` 0 with `cost=text`, which no feature changes, but got 2"),
     ],
 )
 def test_options_out_of_range_are_refused(options: str, error: str) -> None:

@@ -284,3 +284,25 @@ def test_a_weight_of_zero_leaves_a_loss_out(name: str) -> None:
 def test_a_negative_weight_is_refused_by_the_name_it_was_given() -> None:
     with pytest.raises(OptionError, match="`entropy_weight` of at least 0"):
         build("dfa_ent:entropy_weight=-1")
+
+
+def test_what_joined_updates_log_is_all_kept() -> None:
+    logs = {name for update in updates("symnets+entropy") for name in update.log}
+    assert logs == {"task", "domain", "category_confusion", "domain_confusion", "paired_entropy", "entropy"}
+    one, other = (Update(torch.zeros(()), on=("head",), log={"task": torch.zeros(())}) for _ in range(2))
+    with pytest.raises(ValueError, match=r"different names, but both have \['task'\]"):
+        one & other
+
+
+@pytest.mark.parametrize(("policy", "passes"), [("separate", [1, 1, 1, 1, 1]), ("joint", [1, 2, 2, 2])])
+def test_mcd_narrows_on_what_it_widened(policy: BatchNormPolicy, passes: list[int]) -> None:
+    """Under a common batch norm all passes of the target are beside the source."""
+    batch = one_batch()
+    backbone = build_backbone("digits:dropout=0", (1, 16, 16), batch_norm=policy)
+    found: list[int] = []
+    backbone.register_forward_hook(lambda module, inputs, output: found.append(len(output)))
+    method = build_method("mcd:generator_steps=3", backbone, 3)
+    narrowed = [update.log["narrowed"] for update in method.steps(batch, 0.5) if "narrowed" in update.log]
+    assert found == [count * len(batch.source.images) for count in passes]
+    # No step was taken, so the target's features are the same each time.
+    torch.testing.assert_close(torch.stack(narrowed), narrowed[0].expand(3))

@@ -155,6 +155,18 @@ def test_a_mean_is_the_same_bits_whichever_others_are_wanted() -> None:
             assert all(torch.equal(mean, expected) for mean, expected in zip(pull.means, whole[i].means))
 
 
+def test_means_are_laid_out_like_the_parameters() -> None:
+    """Steps towards a mean of another layout would be several times as slow."""
+    networks = [nn.Sequential(nn.Conv2d(3, 8, 3), nn.Conv2d(8, 4, 3)) for _ in range(3)]
+    contiguous = MatchedLayers(networks, ends=True)
+    expected = contiguous.pulls([0], symmetric_weights(contiguous))[0].means
+    matched = MatchedLayers([network.to(memory_format=torch.channels_last) for network in networks], ends=True)
+    pull = matched.pulls([0], symmetric_weights(matched))[0]
+    for parameter, mean, other in zip(pull.parameters, pull.means, expected):
+        assert mean.stride() == parameter.stride()
+        torch.testing.assert_close(mean, other)
+
+
 def test_the_pull_is_the_weighted_distances_gradient() -> None:
     networks = [network(seed).double() for seed in range(4)]
     matched = MatchedLayers(networks, ends=True)

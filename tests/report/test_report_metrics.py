@@ -80,7 +80,7 @@ def test_small_numbers_without_a_unit_keep_three_digits_and_so_do_their_differen
     )
     assert cells(results, score_rows(results)[1])[1:3] == ["0.0900 ± 0.0100", "+0.0200"]
     assert verdict(results) == (
-        "share_all is 0.0200 ahead of isolated, which is within noise (±0.0283 at two standard errors; "
+        "share_all is 0.0200 ahead of isolated, which is within noise (±0.0608 at 95 %; "
         "L2 loss 0.0900 ± 0.0100 against 0.110 ± 0.010, last epoch, 2 seeds)."
     )
     for mean, expected in ((0.0, "0.0"), (1.0, "1.0"), (-0.5, "-0.500"), (float("nan"), "nan"), (None, "–")):

@@ -19,10 +19,16 @@ def test_a_clear_win(results: Results) -> None:
 
 
 def test_a_difference_within_noise() -> None:
-    # Standard errors 0.01 and 0.01: two of the difference's are 2 sqrt(2) = 2.8 points.
-    text = verdict(compared(source_only=(0.60, 0.62), dann=(0.62, 0.64)))
-    assert "dann is 2.0 points ahead of source_only, which is within noise (±2.8" in text
+    # Standard errors 0.01 and 0.01: the difference's is sqrt(2) points, and Student's t of 2 degrees is 4.303.
+    text = verdict(compared(source_only=(0.60, 0.62), dann=(0.64, 0.66)))
+    assert "dann is 4.0 points ahead of source_only, which is within noise (±6.1 at 95 %;" in text
     assert "beats" not in text
+
+
+def test_more_seeds_tell_more() -> None:
+    """With the same spread: Student's t of 8 degrees is 2.306."""
+    text = verdict(compared(source_only=(0.60, 0.62) * 2 + (0.61,), dann=(0.64, 0.66) * 2 + (0.65,)))
+    assert text.startswith("dann beats source_only by 4.0 points")
 
 
 def test_a_clear_loss() -> None:

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from isthmus.errors import OptionError
-from isthmus.selection import SCORES, get_score
+from isthmus.selection.scores import SCORES, score_for
 
 
 def logits(*probabilities: tuple[float, ...]) -> Tensor:
@@ -42,13 +42,13 @@ def by_hand(probabilities: tuple[tuple[float, ...], ...]) -> tuple[float, float]
 def test_scores_are_those_computed_by_hand(probabilities: tuple[tuple[float, ...], ...]) -> None:
     information, entropy = by_hand(probabilities)
     given = logits(*probabilities)
-    assert get_score("information_maximisation").compute(given).item() == pytest.approx(information, abs=1e-9)
-    assert get_score("entropy").compute(given).item() == pytest.approx(-entropy, abs=1e-9)
+    assert SCORES["information_maximisation"].compute(given).item() == pytest.approx(information, abs=1e-9)
+    assert SCORES["entropy"].compute(given).item() == pytest.approx(-entropy, abs=1e-9)
 
 
 def test_known_values() -> None:
     confident, collapsed = logits((1.0, 0.0), (0.0, 1.0)), logits((1.0, 0.0), (1.0, 0.0))
-    information, entropy = (get_score(name).compute for name in ("information_maximisation", "entropy"))
+    information, entropy = (SCORES[name].compute for name in ("information_maximisation", "entropy"))
     assert information(confident).item() == pytest.approx(math.log(2))
     assert information(collapsed).item() == pytest.approx(0)
     assert entropy(confident).item() == pytest.approx(0)
@@ -71,4 +71,4 @@ def test_every_score_says_what_it_needs_and_when_not_to_trust_it() -> None:
 
 def test_an_unknown_score_is_refused_with_the_nearest() -> None:
     with pytest.raises(OptionError, match=r"Unknown score `entropie`; did you mean `entropy`\? Known: information"):
-        get_score("entropie")
+        score_for("classes", "entropie")

@@ -178,6 +178,14 @@ def chosen_problem(
         recipe.over(Recipe())
         check_folder(output(name), resume=training.resume, overwrite=training.overwrite)
 
+    def check_names(setting: str) -> None:
+        if setting == "assisted":
+            score_for("pixels", training.select_by)
+        elif folders.domains or setting != "joint":  # built-in joint problems may be of images to be made
+            score_for("classes", training.select_by)
+            for backbone in filter(None, (training.backbone, *training.backbones)):
+                check_backbone(backbone)
+
     backbone = sizing_backbone(training.backbone, training.backbones)
     if folders.given() and not (name and is_problem_file(name) and folders.beside_a_file()):
         if name is not None:
@@ -193,14 +201,14 @@ def chosen_problem(
         except SettingError as error:
             raise SettingError(f"{error} {folders.reason(setting)}") from None
         check(folders.name())
-        for chosen in filter(None, (training.backbone, *training.backbones)):
-            check_backbone(chosen)
-        score_for("classes", training.select_by)
+        check_names(setting)
         problem = folders.problem(backbone)
     else:
         name = name or DEFAULT_PROBLEM
-        check_setting(methods, setting_of(name))
+        setting = setting_of(name)
+        check_setting(methods, setting)
         check(name_of(name))
+        check_names(setting)
         problem = load_problem(name, training.data_root, image_size=folders.image_size, backbone=backbone)
     if training.ten_crop:
         problem = replace(problem, input=_with_ten_crops(problem.input))

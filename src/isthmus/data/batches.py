@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Literal, Union
 
 import torch
@@ -107,6 +107,7 @@ class UnsupervisedBatch:
     target: Unlabelled
     seed: int = 0
     share: Share = Share()
+    _drawn: dict[int, Tensor] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def to(self, layout: Layout) -> UnsupervisedBatch:
         return replace(self, source=self.source.to(layout), target=self.target.to(layout))
@@ -116,11 +117,14 @@ class UnsupervisedBatch:
 
         The same at every call, and the same rows however many processes share the batch.
         """
-        images = self.target.images
-        random = torch.Generator().manual_seed(self.seed)
-        rows = len(images) * self.share.world
-        whole = torch.randn(rows, width, generator=random, dtype=torch.float32)  # the same in every precision
-        return whole.tensor_split(self.share.world)[self.share.rank].to(images.device, images.dtype)
+        if width not in self._drawn:
+            images = self.target.images
+            random = torch.Generator().manual_seed(self.seed)
+            rows = len(images) * self.share.world
+            whole = torch.randn(rows, width, generator=random, dtype=torch.float32)  # the same in every precision
+            own = whole.tensor_split(self.share.world)[self.share.rank]
+            self._drawn[width] = own.to(images.device, images.dtype)
+        return self._drawn[width]
 
 
 @dataclass(frozen=True)

@@ -101,9 +101,10 @@ def steps_per_epoch(problem: Problem, processes: int = 1) -> int:
         )
     for domain in problem.domains:
         if len(domain.samples) < problem.recipe.batch_size:
+            remedy = f"Use `--batch-size {len(domain.samples)}` or less." if len(domain.samples) > 1 else "Add samples."
             raise DataError(
                 f"Domain `{domain.name}` has {len(domain.samples)} samples, fewer than a batch of "
-                f"{problem.recipe.batch_size}. Use `--batch-size {len(domain.samples)}` or less."
+                f"{problem.recipe.batch_size}. {remedy}"
             )
     turns = turns_per_epoch(problem)
     return sum(turns) if problem.setting is Setting.JOINT else min(turns)
@@ -147,7 +148,6 @@ def batches(
             sampler=draws,
             num_workers=workers,
             generator=generator(seed),  # else it would draw from the global state, and once more in a resumed run
-            pin_memory=torch.cuda.is_available(),
         )
         return iter(loader)
 

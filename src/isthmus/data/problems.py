@@ -110,6 +110,7 @@ class Problem:
         if any(domain.task for domain in self.domains):
             _check_image_tasks(self.name, self.domains, self.input)
         if len(self.exams) > 1:
+            _check_names(self.name, self.domains)
             _check_exams(self.name, self.domains, self.exams)
         if self.backbones:
             _check_backbones(self)
@@ -206,6 +207,7 @@ class Problem:
         """The domains that count, each with its exam: all of a joint problem, else the target."""
         if self.setting is not Setting.JOINT:
             return ((self.target, self.exam),)
+        _check_names(self.name, self.domains)
         if self.exams:
             _check_exams(self.name, self.domains, self.exams)
         return tuple(zip(self.domains, self.exams or (None,) * len(self.domains)))
@@ -230,12 +232,6 @@ def _check_exams(name: str, domains: Sequence[Domain], exams: Sequence[Exam]) ->
             f"Problem `{name}`: expected one exam for the target, or one for each of {len(domains)} domains, in order, "
             f"but got {len(exams)}."
         )
-    names = [domain.name for domain in domains]
-    if len({slug(name) for name in (AVERAGE, *names)}) <= len(names):
-        raise DataError(
-            f"Problem `{name}`: expected domains of different names, in letters or digits, and none called "
-            f"`{AVERAGE}`, but got {', '.join(names)}."
-        )
     for domain, measured in zip(domains, exams):
         if domain.task is not None:
             continue
@@ -244,6 +240,16 @@ def _check_exams(name: str, domains: Sequence[Domain], exams: Sequence[Exam]) ->
                 f"Problem `{name}`: expected the exam of `{domain.name}` to have the domain's own classes, but "
                 f"`{measured.name}` has {', '.join(measured.labels.task.classes)}."
             )
+
+
+def _check_names(name: str, domains: Sequence[Domain]) -> None:
+    """Refuse names that results and folders of several domains could not be told apart by."""
+    names = [domain.name for domain in domains]
+    if len({slug(name) for name in (AVERAGE, *names)}) <= len(names):
+        raise DataError(
+            f"Problem `{name}`: expected domains of different names, in letters or digits, and none called "
+            f"`{AVERAGE}`, but got {', '.join(names)}."
+        )
 
 
 def _check_image_tasks(name: str, domains: Sequence[Domain], input: Input) -> None:

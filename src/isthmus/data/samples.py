@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Protocol
 
 import torch
 from torch import Tensor
+from torch.utils.data import get_worker_info
 
 from isthmus.errors import DataError
 
@@ -109,18 +111,26 @@ class MappedSamples:
         length: how many there are.
         load: the stored sample at an index.
         names: what each sample is called, such as the path of its file; none for their numbers.
+        threads: how many read at once, for which `load` must be safe; one in a process that reads ahead.
     """
 
-    def __init__(self, length: int, load: Callable[[int], Tensor], *, names: Sequence[str] = ()) -> None:
+    def __init__(
+        self, length: int, load: Callable[[int], Tensor], *, names: Sequence[str] = (), threads: int = 1
+    ) -> None:
         self.length = length
         self.load = load
         self.names = tuple(names)
+        self.threads = threads
 
     def __len__(self) -> int:
         return self.length
 
     def read(self, indices: Tensor, generator: torch.Generator) -> Tensor:
-        return torch.stack([self.load(index) for index in indices.tolist()])
+        places = indices.tolist()
+        if self.threads == 1 or get_worker_info() is not None:
+            return torch.stack([self.load(place) for place in places])
+        with ThreadPoolExecutor(self.threads) as pool:
+            return torch.stack(list(pool.map(self.load, places)))
 
 
 def names_of(samples: Samples) -> tuple[str, ...]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-from isthmus.checks import at_least, one_of
+from isthmus.checks import one_of, whole
 from isthmus.errors import IsthmusError, OptionError
 from isthmus.progress import waiting
 
@@ -46,10 +46,10 @@ class Hardware:
     def __post_init__(self) -> None:
         one_of(STRATEGIES, strategy=self.strategy)
         one_of(PRECISIONS, precision=self.precision)
-        at_least(1, num_nodes=self.num_nodes)
-        at_least(0, workers=self.workers)
+        whole(1, num_nodes=self.num_nodes)
+        whole(0, workers=self.workers)
         if self.devices != -1:
-            at_least(1, devices=self.devices)
+            whole(1, devices=self.devices)
 
     @waiting("Starting …")
     def fabric(self) -> Fabric:

@@ -92,13 +92,17 @@ def _examine(
     problem: Problem,
     precision: Precision,
 ) -> Examination:
-    logits = infer(network, domain.samples, problem.input, precision=precision).result
+    transductive = exam is not None and exam.samples is domain.samples  # then one pass serves both
+    seen = infer(network, domain.samples, problem.input, others=others if transductive else {}, precision=precision)
+    logits = seen.result
     classes = (domain.labels.task if domain.labels else problem.task).classes
     predicted = set(logits.argmax(dim=1).tolist())
     accuracies = {}
     if exam is not None:
-        outputs = infer(network, exam.samples, problem.input, others=others, precision=precision)
-        accuracies = {name: accuracy(logits, exam.labels.values) for name, logits in outputs.logits.items()}
+        outputs = seen
+        if not transductive:
+            outputs = infer(network, exam.samples, problem.input, others=others, precision=precision)
+        accuracies = {name: accuracy(answers, exam.labels.values) for name, answers in outputs.logits.items()}
     return Examination(
         accuracies,
         {name: score.compute(logits).item() for name, score in SCORES.items()},

@@ -15,6 +15,7 @@ from isthmus.data.problems import Problem
 from isthmus.engine.checkpoints import load_checkpoint, save_checkpoint
 from isthmus.engine.hardware import Hardware, on_first_process
 from isthmus.engine.trainer import Trainer
+from isthmus.errors import OptionError
 from isthmus.evaluation.examination import examine
 from isthmus.experiments.artifacts import Shown, model_of
 from isthmus.experiments.folders import open_folder, read_json, write_json
@@ -72,7 +73,13 @@ class Job:
         if resume and (self.folder / RESULT).is_file():
             return cast("RunRecord", read_json(self.folder / RESULT))
         with _deterministic():
-            return self._train(fabric, hardware, resume=resume)
+            try:
+                return self._train(fabric, hardware, resume=resume)
+            except torch.OutOfMemoryError as error:
+                raise OptionError(
+                    f"Expected the training of `{self.method}` to fit into the GPU's memory, but it has no more: use "
+                    f"`--batch-size` below {self.problem.recipe.batch_size}, or `--precision bf16-mixed`."
+                ) from error
 
     def _train(self, fabric: Fabric, hardware: Hardware, *, resume: bool) -> RunRecord:
         if fabric.device.type == "cuda":

@@ -87,4 +87,4 @@ class Record:
         writer = csv.DictWriter(text, list(dict.fromkeys(name for row in flat for name in row)))
         writer.writeheader()
         writer.writerows(flat)
-        write_atomically(folder / "metrics.csv", lambda part: part.write_text(text.getvalue()))
+        write_atomically(folder / "metrics.csv", lambda part: part.write_text(text.getvalue(), encoding="utf-8"))

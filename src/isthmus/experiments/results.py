@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from importlib.metadata import version
 from pathlib import Path
@@ -39,7 +39,7 @@ def write_results(folder: Path, problem: Problem, runs: list[RunRecord]) -> Resu
     results: Results = {
         "schema": SCHEMA,
         "problem": problem_description(problem),
-        "versions": versions(),
+        "versions": _distinct([run.get("versions", {}) for run in runs]),
         "runs": runs,
         "summary": summarise(runs),
     }
@@ -119,6 +119,7 @@ def run_result(
         "parameters": sum(parameter.numel() for parameter in trainer.method.parameters()),
         "diagnostics": diagnostics(problem, record),
         "heads": {head: {**scores[head], "unit": metric.unit} for head, metric in metrics.items()},
+        "versions": versions(),
         "folder": folder,
     }
 
@@ -167,9 +168,15 @@ def _exam_description(exams: Sequence[Exam]) -> ExamRecord | None:
 
 
 def versions() -> dict[str, str]:
-    """What the figures were computed with."""
+    """What figures are computed with now."""
     packages = ("torch", "torchvision", "timm", "lightning")
     return {"isthmus": __version__, "python": platform.python_version()} | {name: version(name) for name in packages}
+
+
+def _distinct(each: Sequence[Mapping[str, str]]) -> dict[str, str]:
+    """The versions of several runs by package, more than one where a comparison has grown over an update."""
+    names = dict.fromkeys(name for versions in each for name in versions)
+    return {name: ", ".join(dict.fromkeys(known[name] for known in each if name in known)) for name in names}
 
 
 def peak_memory_mb(device: torch.device) -> float | None:

@@ -2,7 +2,7 @@ r"""Sums of Gaussian kernels, and the discrepancy of two domains' kernel means: 
 
 The bandwidth $\gamma$ of a kernel $\exp(-\lVert x - y \rVert^2 / \gamma)$ is, unless given, the mean squared distance
 of the samples of both domains, a constant to the gradient; further kernels have it halved and doubled. All functions
-take leading dimensions: a batch of pairs of samples (of categories, say) has a batch of discrepancies.
+take leading dimensions: a batch of pairs of samples has a batch of discrepancies.
 """
 
 from __future__ import annotations
@@ -87,8 +87,7 @@ def mmd(
     unbiased too, with a larger variance; samples left over are not used.
 
     Source: Gretton et al., "A kernel two-sample test", eqs. (3) and (5) and section 6; in features, Long et al.,
-    "Learning transferable features with deep adaptation networks"; between categories, Lu et al., "Optimal transport
-    for deep joint transfer learning", eqs. (12) to (14).
+    "Learning transferable features with deep adaptation networks".
 
     Args:
         features_s: at least two samples of the source.

@@ -73,7 +73,7 @@ def weighted_means(
             differences -= first
             part.copy_(torch.addmm(first, shares.to(differences), differences)[wanted])
         for own, mean in zip(means, whole):
-            own.append(mean.view(tensors[0].shape))
+            own.append(torch.empty_like(tensors[0]).copy_(mean.view(tensors[0].shape)))  # laid out like the parameters
     return means
 
 

@@ -69,6 +69,8 @@ class Update:
     def __and__(self, other: Update) -> Update:
         joined = Update.__new__(Update)
         joined.objectives = self.objectives + other.objectives
+        if twice := self.log.keys() & other.log.keys():
+            raise ValueError(f"Expected joined updates to log under different names, but both have {sorted(twice)}.")
         joined.log = self.log | other.log
         joined.source = self.source if other.source is None else other.source
         joined.target = self.target if other.target is None else other.target

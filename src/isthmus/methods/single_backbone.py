@@ -15,8 +15,8 @@ class SingleBackbone(Method[BatchT]):
     """A `backbone`, and `head` for all classifiers on its features. Terms are for these methods.
 
     Attributes:
-        follows_source: whether the backbone's running statistics follow the source too; where not, a term that the
-            method takes on passes the source without them.
+        follows_source: whether the backbone's running statistics, by which the target is predicted, follow the source
+            too; where not, neither do they in a pass of the source for a term.
     """
 
     follows_source: ClassVar[bool] = True

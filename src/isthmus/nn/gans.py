@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from isthmus.checks import at_least
 from isthmus.errors import OptionError
-from isthmus.nn.autoencoder import HALVINGS, doubled, halved, sides
+from isthmus.nn.strided import HALVINGS, doubled, halved, sides
 
 DEVIATION = 0.02
 """Of DCGAN's initial weights."""

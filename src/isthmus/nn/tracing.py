@@ -40,7 +40,7 @@ class Passes:
         self.recorded: list[tuple[Tensor, Trace]] = []
 
     def of(self, features: Tensor) -> Trace:
-        """The trace of the pass that `features` came from, or were the last rows of: the target's, in a joint pass."""
+        """The trace of the pass that `features` came from, or were the first or last rows of, as in a joint pass."""
         rows = len(features)
         for output, trace in reversed(self.recorded):
             if output[-rows:].data_ptr() == features.data_ptr():
@@ -59,7 +59,7 @@ def tracing(backbone: Backbone) -> Iterator[Passes]:
         current[layer] = Passed(inputs[0].shape[1:], _maxima(layer, inputs[0]))
 
     def leave(layer: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
-        passes.recorded.append((output, dict(current)))
+        passes.recorded.append((output.detach(), dict(current)))
         current.clear()
 
     handles = [

@@ -68,6 +68,7 @@ class RunRecord(TypedDict):
     parameters: int
     diagnostics: list[Diagnostic]
     heads: dict[str, HeadScores]
+    versions: dict[str, str]
     folder: str
 
 

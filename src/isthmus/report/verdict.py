@@ -39,15 +39,21 @@ def _against(results: Results, best: str, rival: str, gain: float, tried: int) -
     chosen = f", the best of {tried} methods," if tried > 1 else ""
     if own["stderr"] is None or other["stderr"] is None:
         return f"{best}{chosen} is {place} ({facts}). One seed is no evidence: how much of this is noise is unknown."
-    noise = 2 * unit.times * math.hypot(own["stderr"], other["stderr"])
+    seeds = len(_seeds_of(groups[best]) & _seeds_of(groups[rival]))
+    noise = unit.times * _half_interval(own["stderr"], other["stderr"], seeds)
     if abs(gain) <= noise:
-        return (
-            f"{best}{chosen} is {place}, which is within noise (±{noise:.{decimals}f} at two standard errors; {facts})."
-        )
+        return f"{best}{chosen} is {place}, which is within noise (±{noise:.{decimals}f} at 95 %; {facts})."
     if gain > 0:
         best_of = f", best of {tried} methods" if tried > 1 else ""
         return f"{best} beats {rival} by {size} ({facts}{best_of})."
     return f"No method beats {rival}: {best}{chosen} is {place} ({facts})."
+
+
+def _half_interval(stderr: float, other: float, seeds: int) -> float:
+    """Half the 95 % confidence interval of a difference of means, each over so many seeds: Student's t."""
+    from scipy.special import stdtrit
+
+    return float(stdtrit(2 * seeds - 2, 0.975)) * math.hypot(stderr, other)
 
 
 def _alone(results: Results, row: SummaryRow) -> str:
@@ -73,8 +79,12 @@ def _without_exam(results: Results) -> str:
 
 
 def _common_seeds(runs: list[RunRecord], others: list[RunRecord]) -> str:
-    own, other = ({run["seed"] for run in group} for group in (runs, others))
+    own, other = _seeds_of(runs), _seeds_of(others)
     return _seeds(len(own & other)) + ("" if own == other else " that both have")
+
+
+def _seeds_of(runs: list[RunRecord]) -> set[int]:
+    return {run["seed"] for run in runs}
 
 
 def _seeds(count: int) -> str:

@@ -2,4 +2,3 @@
 
 from isthmus.selection.scores import SCORES as SCORES
 from isthmus.selection.scores import Score as Score
-from isthmus.selection.scores import get_score as get_score

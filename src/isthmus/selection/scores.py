@@ -68,14 +68,3 @@ def score_for(predicted: Predicted, name: str | None) -> str:
     if name is not None and name not in known:
         raise unknown("score", name, known, f"Known: {', '.join(known)}.")
     return name or known[0]
-
-
-def get_score(name: str) -> Score:
-    """The score called `name`.
-
-    Raises:
-        OptionError: unknown.
-    """
-    if name not in SCORES:
-        raise unknown("score", name, SCORES, f"Known: {', '.join(SCORES)}.")
-    return SCORES[name]

@@ -154,6 +154,8 @@ def test_grey_and_colour_meet_in_colour_and_sizes_at_the_larger() -> None:
         ({"X_target": PIXELS}, r"`X_target`: expected vectors of 5 features"),
         ({"y_source": Y[:-1]}, r"`y_source`: expected one label a sample, but got 39 for 40"),
         ({"y_source": np.zeros(40)}, "at least two classes, but got only '0'. Add samples of another class."),
+        ({"y_source": 5}, r"`y_source`: expected a vector of labels, one a sample, but got 5"),
+        ({"y_source": "cat"}, r"`y_source`: expected a vector of labels, one a sample, but got 'cat'"),
         ({"y_source": np.eye(40)}, r"`y_source`: expected a vector of labels.*\(40, 40\)"),
         ({"y_source": Y + 0.5}, r"`y_source`: expected labels that are all whole numbers or all strings.*0\.5"),
         ({"y_source": [0, "a"] * 20}, r"int and str"),
@@ -190,6 +192,12 @@ def test_what_is_refused(change: dict[str, Any], message: str) -> None:
 def test_pixels_out_of_range(images: np.ndarray, message: str) -> None:
     with pytest.raises(DataError, match=message):
         sample_tensor(images, name="X")
+
+
+@pytest.mark.parametrize("samples", [torch.tensor([[0.5, 2.0]]), torch.full((1, 8, 8), 0.5)], ids=["vectors", "grey"])
+def test_half_precision_is_read_as_well(samples: torch.Tensor) -> None:
+    for dtype in (torch.bfloat16, torch.float16):
+        assert torch.equal(sample_tensor(samples.to(dtype), name="X"), sample_tensor(samples, name="X"))
 
 
 def test_labels_of_all_kinds() -> None:

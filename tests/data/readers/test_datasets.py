@@ -95,6 +95,41 @@ def test_vectors(exam: str) -> None:
         assert problem.exam.transductive == (exam == "target")
 
 
+class Named(list[Any]):
+    """Items whose labels number their own classes, as those of torchvision's `ImageFolder` do."""
+
+    def __init__(self, classes: tuple[str, ...], items: list[Any]) -> None:
+        super().__init__(items)
+        self.classes = classes
+
+
+def items(*labels: int, vectors: bool) -> list[Any]:
+    images = torch.randn(6, 4) if vectors else torch.from_numpy(PIXELS).permute(0, 3, 1, 2)
+    return list(zip(images, labels))
+
+
+@pytest.mark.parametrize("vectors", [False, True])
+@pytest.mark.parametrize("own", [False, True], ids=["other images", "the target's"])
+def test_an_exam_of_fewer_classes_is_read_by_their_names(vectors: bool, own: bool) -> None:
+    source = Named(("bike", "bottle", "car"), items(0, 1, 2, 0, 1, 2, vectors=vectors))
+    exam = Named(("car", "bike"), items(0, 1, 1, vectors=vectors))
+    target = exam if own else [image for image, _ in items(0, 0, 0, vectors=vectors)]
+    problem = dataset_problem(source, target, exam)
+    assert problem.task.classes == ("bike", "bottle", "car")
+    assert problem.exams[0].labels.values.tolist() == [2, 0, 0]
+    named = dataset_problem(source, target, exam, classes=("a", "b", "c"))
+    assert named.exams[0].labels.values.tolist() == [0, 1, 1], "names of the caller's are those of the numbers"
+    plain = dataset_problem(source, target, list(exam) if not own else exam, classes=None)
+    assert plain.exams[0].labels.values.tolist() == ([2, 0, 0] if own else [0, 1, 1]), "numbers without names"
+
+
+def test_an_exam_of_classes_that_the_source_lacks_is_refused() -> None:
+    source = Named(("bike", "car"), items(0, 1, vectors=True))
+    exam = Named(("bike", "train"), items(0, 1, vectors=True))
+    with pytest.raises(DataError, match=r"among the source's, `bike`, `car`, but got also `train`\. Give `classes`"):
+        dataset_problem(source, [vector for vector, _ in exam], exam)
+
+
 class Stream(IterableDataset[Any]):
     def __iter__(self) -> Any:
         yield from Pictures()  # type: ignore[misc]

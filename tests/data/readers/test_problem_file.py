@@ -113,6 +113,15 @@ def test_the_source_may_share_no_image(tmp_path: Path, key: str) -> None:
         file_problem(file)
 
 
+def test_a_disk_without_room_is_told_before_anything_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*arguments: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("os.posix_fallocate", full, raising=False)
+    with pytest.raises(DataError, match=r"GiB for images and labels in `.*`, but got: No space left.* `TMPDIR`"):
+        file_problem(write_rooms(tmp_path), memory_budget=0)
+
+
 def test_what_does_not_fit_into_memory_lies_in_a_file_without_a_name(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -95,7 +95,8 @@ def sample_tensor(array: Any, *, name: str) -> Tensor:
         DataError: another shape or type, values out of range or not finite; `name` says whose.
     """
     if isinstance(array, Tensor):
-        array = array.detach().cpu().numpy()
+        array = array.detach().cpu()
+        array = (array.float() if array.dtype == torch.bfloat16 else array).numpy()  # NumPy has no bfloat16
     try:
         values = np.asarray(array)
     except ValueError as error:

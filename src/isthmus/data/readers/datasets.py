@@ -19,6 +19,7 @@ from isthmus.data.readers.image_files import MEMORY_BUDGET, fits_in_memory
 from isthmus.data.readers.labels import LabelCode, LabelValue, label_values
 from isthmus.data.samples import ArraySamples, MappedSamples, Samples
 from isthmus.errors import DataError
+from isthmus.names import listed
 from isthmus.progress import track
 
 if TYPE_CHECKING:
@@ -70,7 +71,8 @@ def dataset_problem(
         source: items `(image, label)`.
         target: items `(image, label)` or `image`.
         exam: items `(image, label)`.
-        classes: as in `array_problem`; `source.classes`, as torchvision has it, or the source's labels if None.
+        classes: as in `array_problem`; `source.classes`, as torchvision has it, or the source's labels if None. Where
+            the exam has `classes` too, of another order or only some of them, its numbers are read by these.
         backbone: name of the backbone; by the images' size if None.
         image_size: pixels that the network sees; by the images' size if None.
         name: of the problem.
@@ -87,9 +89,11 @@ def dataset_problem(
         _check_dataset(dataset, label)
         if label != "source" and dataset is source:
             raise DataError(f"`{label}`: expected another data set than the source, but got the source itself.")
-    classes = classes if classes is not None else getattr(source, "classes", None)
+    exam_classes = None
+    if classes is None:
+        classes, exam_classes = getattr(source, "classes", None), getattr(exam, "classes", None)
     if getattr(_split(source[0])[0], "ndim", 0) == 1:
-        return _vector_problem(datasets, exam is target, classes=classes, backbone=backbone, name=name)
+        return _vector_problem(datasets, exam is target, exam_classes, classes=classes, backbone=backbone, name=name)
 
     side = max(_typical_side(dataset, label) for label, dataset in datasets.items())
     input, backbone = default_input(side, image_size=image_size, backbone=backbone)
@@ -101,7 +105,7 @@ def dataset_problem(
     measured = None
     if exam is not None:
         samples, raw = read["target" if exam is target else "exam"]
-        exam_labels = code.encode(_given_labels(raw, "exam"), name="exam")
+        exam_labels = code.encode(_exam_labels(raw, exam_classes, classes), name="exam")
         measured = Exam("target", samples, exam_labels, transductive=exam is target)
     return Problem(
         name=name,
@@ -116,13 +120,41 @@ def dataset_problem(
     )
 
 
-def _vector_problem(datasets: Mapping[str, MapDataset], transductive: bool, **options: Any) -> Problem:
+def _exam_labels(raw: list[Any], own: Sequence[str] | None, wanted: Sequence[LabelValue] | None) -> list[LabelValue]:
+    """The exam's labels; those that number its own classes become the numbers of the wanted ones of the same names.
+
+    Raises:
+        DataError: a missing label, or one of a class that is not wanted.
+    """
+    labels = _given_labels(raw, "exam")
+    if (
+        own is None
+        or wanted is None
+        or list(own) == list(wanted)
+        or not all(label in range(len(own)) for label in labels)
+    ):
+        return labels
+    names = [own[int(label)] for label in labels]
+    if unknown := sorted(set(names) - set(wanted)):
+        raise DataError(
+            f"`exam`: expected its `classes` among the source's, {listed(map(str, wanted))}, but got also "
+            f"{listed(unknown)}. Give `classes` if a number means the same class in both."
+        )
+    number = {name: number for number, name in enumerate(wanted)}
+    return [number[name] for name in names]
+
+
+def _vector_problem(
+    datasets: Mapping[str, MapDataset], transductive: bool, exam_classes: Sequence[str] | None, **options: Any
+) -> Problem:
     """Vectors are small: they go through `array_problem`."""
     read = {label: [_item(data, index, label) for index in range(len(data))] for label, data in datasets.items()}
     vectors = {label: _stacked([vector for vector, _ in items], label) for label, items in read.items()}
     labels = {label: [found for _, found in items] for label, items in read.items()}
     measured = "target" if transductive else "exam"
-    exam = (vectors[measured], _given_labels(labels[measured], "exam")) if measured in datasets else None
+    exam = None
+    if measured in datasets:
+        exam = vectors[measured], _exam_labels(labels[measured], exam_classes, options["classes"])
     return array_problem(
         vectors["source"], _given_labels(labels["source"], "source"), vectors["target"], exam=exam, **options
     )

@@ -21,6 +21,8 @@ from isthmus.progress import track
 T = TypeVar("T")
 MEMORY_BUDGET = 2 * 1024**3
 """Bytes of stored images that are kept in memory by default."""
+THREADS = min(8, os.cpu_count() or 1)
+"""That decode files at once."""
 SHOWN = 5
 """Bad files that a message names."""
 
@@ -90,14 +92,14 @@ def read_images(
     samples: Samples = (
         ArraySamples(values[kept] if bad else values, name=name, names=names)
         if in_memory
-        else MappedSamples(len(good), ImageFiles(good, input, banner), names=names)
+        else MappedSamples(len(good), ImageFiles(good, input, banner), names=names, threads=THREADS)
     )
     return ReadImages(samples, kept, bad)
 
 
 def in_threads(work: Callable[[int], T], count: int, title: str) -> list[T]:
     """What `work` gives for each number below `count`, in order, by a pool of threads and with a progress bar."""
-    with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
+    with ThreadPoolExecutor(THREADS) as pool:
         return list(track(pool.map(work, range(count)), title, count))
 
 

@@ -51,8 +51,8 @@ def joint_folder_problem(
     folders = [scan_folder(Path(root)) for root in domains]
     for folder in folders:
         check_class_folders(folder)
-    for one, other in combinations(folders, 2):
-        refuse_shared(one.files() & other.files(), f"`{other.root}`", f"`{one.root}`")
+    for (one, files), (other, others) in combinations([(folder, folder.files()) for folder in folders], 2):
+        refuse_shared(files & others, f"`{other.root}`", f"`{one.root}`")
     images = read_folders(
         folders, backbone=backbone, image_size=image_size, on_bad_image=on_bad_image, memory_budget=memory_budget
     )

@@ -79,6 +79,8 @@ def label_values(labels: Any, *, name: str) -> list[LabelValue]:
     Raises:
         DataError: another shape, fractions, missing values, or a mixture of numbers and strings.
     """
+    if not hasattr(labels, "__iter__") or isinstance(labels, (str, bytes)):
+        raise DataError(f"`{name}`: expected a vector of labels, one a sample, but got {labels!r}.")
     values = labels.tolist() if hasattr(labels, "tolist") else [_scalar(value) for value in labels]
     if not isinstance(values, list) or any(isinstance(value, (list, tuple)) for value in values):
         shape = tuple(labels.shape) if hasattr(labels, "shape") else "of nested lists"

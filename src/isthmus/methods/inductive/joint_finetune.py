@@ -32,6 +32,7 @@ class JointFinetune(SingleBackbone[InductiveBatch]):
     """
 
     setting = Setting.INDUCTIVE
+    follows_source = False
 
     def __init__(
         self, backbone: Backbone, source: Classification, target: Classification, *, source_weight: float = 1.0
@@ -44,7 +45,9 @@ class JointFinetune(SingleBackbone[InductiveBatch]):
         self.source_weight = source_weight
 
     def steps(self, batch: InductiveBatch, progress: float) -> Iterator[Update]:
-        features_s, features_t = self.backbone.both(batch.source.images, batch.target.images, follow_source=False)
+        features_s, features_t = self.backbone.both(
+            batch.source.images, batch.target.images, follow_source=self.follows_source
+        )
         target = cross_entropy(self.head(features_t), batch.target.labels)
         source = cross_entropy(self.source_head(features_s), batch.source.labels)
         yield Update(

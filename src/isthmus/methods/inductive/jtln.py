@@ -15,7 +15,7 @@ from isthmus.checks import at_least, leaves_an_epoch, positive, share
 from isthmus.data.batches import InductiveBatch, Labelled
 from isthmus.data.class_costs import read_costs, text_costs
 from isthmus.data.tasks import Classification, Setting
-from isthmus.errors import DataError
+from isthmus.errors import DataError, OptionError
 from isthmus.functional.category_blocks import CategorySamples
 from isthmus.functional.category_costs import LEAST, Metric, category_costs
 from isthmus.functional.schedules import ramp
@@ -63,6 +63,7 @@ class JTLN(SingleBackbone[InductiveBatch]):
     """
 
     setting = Setting.INDUCTIVE
+    follows_source = False
     cost: Tensor
     compared: Tensor
 
@@ -90,6 +91,8 @@ class JTLN(SingleBackbone[InductiveBatch]):
         self.head = nn.Linear(self.backbone.out_features, target.num_classes)
         self.source_head = nn.Linear(self.backbone.out_features, source.num_classes)
         known = None if cost in METRICS else _known_costs(cost, source, target)
+        if known is not None and refresh:
+            raise OptionError(f"Expected `refresh` 0 with `cost={cost}`, which no feature changes, but got {refresh}.")
         # Equal costs have no gradient: they stand for those that are yet to be found.
         self.register_buffer("cost", torch.ones(source.num_classes, target.num_classes) if known is None else known)
         self.register_buffer("compared", torch.tensor(-1 if known is None else 0))  # the epoch
@@ -123,7 +126,9 @@ class JTLN(SingleBackbone[InductiveBatch]):
         return {"category_costs": self.cost} if self.compared >= 0 else {}
 
     def steps(self, batch: InductiveBatch, progress: float) -> Iterator[Update]:
-        features_s, features_t = self.backbone.both(batch.source.images, batch.target.images, follow_source=False)
+        features_s, features_t = self.backbone.both(
+            batch.source.images, batch.target.images, follow_source=self.follows_source
+        )
         logits_t = self.head(features_t)
 
         target = cross_entropy(logits_t, batch.target.labels)

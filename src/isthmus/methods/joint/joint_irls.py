@@ -26,6 +26,8 @@ PullForm = Literal["proximal", "gradient"]
 Order = Literal["in_turn", "together"]
 """Networks are drawn to where the others are now, one after another; or all to where they were before the epoch."""
 
+WeightingOption = Literal["paper", "geman_mcclure", "none"]
+
 
 class JointIRLS(SideBySide):
     r"""A network for each domain; blocks of layers are drawn together as far as a robust norm finds them alike.
@@ -78,7 +80,7 @@ class JointIRLS(SideBySide):
         network: DomainNetworks,
         *tasks: DomainTask,
         trade_off: float = 0.1,
-        weighting: Literal["paper", "geman_mcclure", "none"] = "paper",
+        weighting: WeightingOption = "paper",
         initial_share: float = 0.5,
         order: Order = "in_turn",
         sweeps: int = 5,
@@ -95,7 +97,7 @@ class JointIRLS(SideBySide):
         positive(initial_share=initial_share)
         if initial_share > 1:
             raise OptionError(f"Expected `initial_share` of at most 1, but got {initial_share}.")
-        one_of(("paper", "geman_mcclure", "none"), weighting=weighting)
+        one_of(get_args(WeightingOption), weighting=weighting)
         one_of(get_args(Order), order=order)
         one_of(get_args(PullForm), pull=pull)
         self.trade_off = trade_off

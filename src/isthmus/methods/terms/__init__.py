@@ -1,1 +1,1 @@
-"""Losses that any method of the unsupervised setting can take on: `dann+entropy`, `mcd+dfa`."""
+"""Losses that methods take on: of any unsupervised method (`mcd+dfa`), adversaries of any assisted one."""

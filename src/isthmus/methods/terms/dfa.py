@@ -35,6 +35,8 @@ class DFA(Term):
         align: what aligns the domains. `prior` is DFA, the others are rows of table 8: `target_prior` draws the
             target's features to the prior like the source's; `decodings` compares what both domains decode to;
             `latents` draws the target's features to the source's; `latents_and_images` adds both reconstructions.
+            Divergences weigh alpha and distances of images beta, so `target_prior` and `latents` have no use for beta
+            and `tied`, nor `decodings` for alpha, `reduction` and `layout`.
         tied: with False, the decoder has weights of its own (table 8).
         reduction: of the divergence: `element_mean`, as in the code, or `batch_mean`.
         layout: the softmax is over all features of an image (`flat`) or over the channels at each place (`channel`).

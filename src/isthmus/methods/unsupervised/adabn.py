@@ -58,3 +58,5 @@ class AdaBN(SingleBackbone[UnsupervisedBatch]):
 
         with torch.no_grad():
             self.head(self.backbone(batch.target.images))
+        # Older versions of torch would use the weights that were cast here, without gradients, in a term's pass too.
+        torch.clear_autocast_cache()

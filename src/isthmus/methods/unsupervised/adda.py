@@ -6,13 +6,14 @@ from collections.abc import Iterator
 from copy import deepcopy
 
 import torch
+from torch import Tensor
 from torch.nn.functional import cross_entropy
 
 from isthmus.checks import below, positive
 from isthmus.data.batches import UnsupervisedBatch
 from isthmus.data.tasks import Setting
 from isthmus.functional.adversarial import domain_discrimination, inverted_labels
-from isthmus.methods.base import Stage, Update
+from isthmus.methods.base import Stage, Survey, Update
 from isthmus.methods.single_backbone import SingleBackbone
 from isthmus.nn.backbones.base import Backbone
 from isthmus.nn.classifiers import classifier
@@ -41,6 +42,7 @@ class ADDA(SingleBackbone[UnsupervisedBatch]):
     """
 
     setting = Setting.UNSUPERVISED
+    parted: Tensor
     follows_source = False  # but for `pretrain`, whose updates pass the source themselves
 
     def __init__(
@@ -62,6 +64,8 @@ class ADDA(SingleBackbone[UnsupervisedBatch]):
         self.discriminator = DomainDiscriminator(backbone.out_features, hidden=hidden, layers=layers)
         self.pretrain = pretrain
         self.adapt_lr = adapt_lr
+        self.register_buffer("parted", torch.tensor(False))
+        self.adapting = False  # what the buffer says, without waiting for a device
 
     def stages(self) -> tuple[Stage[UnsupervisedBatch], ...]:
         return (
@@ -74,9 +78,13 @@ class ADDA(SingleBackbone[UnsupervisedBatch]):
         features = self.backbone(batch.source.images)
         task = cross_entropy(self.head(features), batch.source.labels)
         yield Update(task, on=("backbone", "head"), log={"task": task}, source=features)
-        self.source_backbone.load_state_dict(self.backbone.state_dict())
+
+    def before_epoch(self, epoch: int, progress: float, survey: Survey) -> None:
+        self.adapting = bool(self.parted)
 
     def steps(self, batch: UnsupervisedBatch, progress: float) -> Iterator[Update]:
+        if not self.adapting:
+            self._part()
         with torch.no_grad():
             features_s = self.source_backbone(batch.source.images)
         features_t = self.backbone(batch.target.images)
@@ -86,3 +94,9 @@ class ADDA(SingleBackbone[UnsupervisedBatch]):
 
         fooling = inverted_labels(self.discriminator(features_t))
         yield Update(fooling, on=("backbone",), log={"fooling": fooling}, target=features_t)
+
+    def _part(self) -> None:
+        """Keep what pretraining has made as the source network; the target's goes on from there."""
+        self.source_backbone.load_state_dict(self.backbone.state_dict())
+        self.parted.fill_(True)
+        self.adapting = True

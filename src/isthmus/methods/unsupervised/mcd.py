@@ -50,17 +50,25 @@ class MCD(SingleBackbone[UnsupervisedBatch]):
         yield Update(task, on=("backbone", "head"), log={"task": task}, source=features_s)
 
         features_s, features_t = self.backbone.both(source, target)
+        features_s = features_s.detach()  # the backbone does not learn from them: what they came from can go
         task, gap = self._task(features_s, labels), self._discrepancy(features_t)
         yield Update(task - gap, on=("head",), log={"widened": gap})
 
         for step in range(self.generator_steps):
             if step > 0:  # the classifiers' update has left the first features as they are
-                features_t = self.backbone(target)
+                features_t = self._target(source, target)
             gap = self._discrepancy(features_t)
             yield Update(gap, on=("backbone",), log={"narrowed": gap}, target=features_t)
 
     def other_classifiers(self) -> dict[str, nn.Module]:
         return {"first": self.head.first, "second": self.head.second}
+
+    def _target(self, source: Tensor, target: Tensor) -> Tensor:
+        """The target's features, normalised as they are beside the source's."""
+        if self.backbone.batch_norm == "joint":
+            return self.backbone.both(source, target)[1]
+        features: Tensor = self.backbone(target)
+        return features
 
     def _task(self, features: Tensor, labels: Tensor) -> Tensor:
         return cross_entropy(self.head.first(features), labels) + cross_entropy(self.head.second(features), labels)

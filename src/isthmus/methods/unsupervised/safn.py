@@ -70,7 +70,7 @@ class SAFN(SingleBackbone[UnsupervisedBatch]):
             # The norms, since the value of the loss that enlarges them never changes.
             log={
                 "task": task,
-                "entropy": uncertainty,
+                "target_entropy": uncertainty,
                 "source_norm": norms_s.mean(),
                 "target_norm": norms_t.mean(),
             },

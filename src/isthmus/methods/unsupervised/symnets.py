@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Literal
+from typing import Literal, get_args
 
 from torch import nn
 
@@ -16,6 +16,8 @@ from isthmus.methods.base import Update
 from isthmus.methods.single_backbone import SingleBackbone
 from isthmus.nn.backbones.base import Backbone, WithNeck
 from isthmus.nn.classifiers import SymmetricClassifier
+
+Ablation = Literal["target_task", "entropy", "confusion", "category_confusion"]
 
 
 class SymNets(SingleBackbone[UnsupervisedBatch]):
@@ -49,12 +51,12 @@ class SymNets(SingleBackbone[UnsupervisedBatch]):
         *,
         gamma: float = 10.0,
         classifier_lr_ratio: float = 10.0,
-        without: Literal["target_task", "entropy", "confusion", "category_confusion"] | None = None,
+        without: Ablation | None = None,
     ) -> None:
         super().__init__()
         positive(gamma=gamma, classifier_lr_ratio=classifier_lr_ratio)
         if without is not None:
-            one_of(("target_task", "entropy", "confusion", "category_confusion"), without=without)
+            one_of(get_args(Ablation), without=without)
         self.backbone = WithNeck(backbone)
         self.head = SymmetricClassifier(self.backbone.out_features, num_classes)
         self.gamma = gamma
@@ -89,7 +91,11 @@ class SymNets(SingleBackbone[UnsupervisedBatch]):
         features = Update(
             on_source + trade_off * on_target,
             on=("backbone",),
-            log={"category_confusion": category_confusion, "domain_confusion": domain_confusion, "entropy": entropy},
+            log={
+                "category_confusion": category_confusion,
+                "domain_confusion": domain_confusion,
+                "paired_entropy": entropy,
+            },
             source=features_s,
             target=features_t,
         )

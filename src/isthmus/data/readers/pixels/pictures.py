@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import NamedTemporaryFile
+from tempfile import NamedTemporaryFile, gettempdir
 from typing import TYPE_CHECKING
 
 import torch
@@ -178,8 +179,23 @@ def _form(task: PixelTask, input: ImageInput) -> tuple[tuple[int, ...], torch.dt
 def _room(count: int, shape: tuple[int, ...], dtype: torch.dtype, in_memory: bool) -> Tensor:
     if in_memory:
         return torch.empty((count, *shape), dtype=dtype)
+    size = count * math.prod(shape)
     with NamedTemporaryFile(prefix="isthmus-") as file:  # the mapping outlives the file's name
-        return torch.from_file(file.name, shared=True, size=count * math.prod(shape), dtype=dtype).view(count, *shape)
+        _reserve(file.fileno(), size * dtype.itemsize)
+        return torch.from_file(file.name, shared=True, size=size, dtype=dtype).view(count, *shape)
+
+
+def _reserve(file: int, size: int) -> None:
+    """Take the room now, where the system can: a disk that is full later would end the process without a word."""
+    if not hasattr(os, "posix_fallocate"):
+        return
+    try:
+        os.posix_fallocate(file, 0, size)
+    except OSError as error:
+        raise DataError(
+            f"Expected {size / 2**30:.1f} GiB for images and labels in `{gettempdir()}`, but got: {error.strerror}. "
+            f"Let `TMPDIR` name a folder on a larger disk, or use a smaller `--image-size`."
+        ) from error
 
 
 def _refuse(name: str, errors: Sequence[DataError]) -> None:
