@@ -11,7 +11,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from isthmus.errors import OptionError
 from isthmus.functional.precision import widened
-from isthmus.nn.processes import sum_over_processes
+from isthmus.nn.processes import gathered
 
 
 def batch_norms(module: nn.Module) -> list[_BatchNorm]:
@@ -52,15 +52,15 @@ class SynchronisedBatchNorm(_BatchNorm):
             return evaluated
         dims = [0, *range(2, input.ndim)]
         shape = [1, -1] + [1] * (input.ndim - 2)
-        world = torch.distributed.get_world_size()
-        count = input.numel() // input.shape[1] * world
         values = widened(input)
-        mean = sum_over_processes(values.mean(dims)) / world
-        centred = values - mean.view(shape)
-        variance = sum_over_processes(centred.square().mean(dims)) / world
+        own = torch.stack([values.mean(dims), values.var(dims, correction=0)])
+        means, variances = gathered(own[None]).unbind(dim=1)  # of every process, in one message
+        mean = means.mean(dim=0)
+        variance = (variances + (means - mean).square()).mean(dim=0)
+        count = input.numel() // input.shape[1] * len(means)
         if self.track_running_stats:
             self._follow(mean.detach(), variance.detach() * (count / (count - 1)))
-        normalised: Tensor = centred * (variance + self.eps).rsqrt().view(shape)
+        normalised: Tensor = (values - mean.view(shape)) * (variance + self.eps).rsqrt().view(shape)
         if self.affine:
             normalised = normalised * self.weight.view(shape) + self.bias.view(shape)
         return normalised.type_as(input)

@@ -23,27 +23,6 @@ def alone() -> Iterator[None]:
         _ALONE.reset(before)
 
 
-class _SumOverProcesses(torch.autograd.Function):
-    @staticmethod
-    def forward(ctx: Any, part: Tensor) -> Tensor:
-        total = part.clone()
-        torch.distributed.all_reduce(total)
-        return total
-
-    @staticmethod
-    def backward(ctx: Any, *gradients: Any) -> Tensor:
-        # The sum enters every process's loss, so that a part's gradient is the sum of all processes' gradients.
-        total: Tensor = gradients[0].clone()
-        torch.distributed.all_reduce(total)
-        return total
-
-
-def sum_over_processes(part: Tensor) -> Tensor:
-    """The sum of every process's `part`, through which gradients flow back to all of them."""
-    total: Tensor = _SumOverProcesses.apply(part)
-    return total
-
-
 class _Gather(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, part: Tensor) -> Tensor:
@@ -53,7 +32,7 @@ class _Gather(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, *gradients: Any) -> Tensor:
-        # Every process computes the same loss from the same rows; the engine's average over processes undoes the sum.
+        # What is gathered enters every process's loss; the engine's average over processes undoes the sum.
         whole: Tensor = gradients[0].clone()
         torch.distributed.all_reduce(whole)
         return whole.chunk(torch.distributed.get_world_size())[torch.distributed.get_rank()]
@@ -62,8 +41,8 @@ class _Gather(torch.autograd.Function):
 def gathered(part: Tensor) -> Tensor:
     """The rows of all processes, (processes * batch, …), in order; `part` itself in one process, or `alone`.
 
-    For losses that look at the batch as a whole (a kernel's mean, a covariance, a marginal): computed from their own
-    rows alone, processes would descend another loss than one process with the whole batch.
+    For what looks at the batch as a whole (a kernel's mean, a covariance, a batch norm): computed from their own rows
+    alone, processes would descend another loss than one process with the whole batch.
     """
     if _ALONE.get() or not torch.distributed.is_initialized() or torch.distributed.get_world_size() == 1:
         return part
