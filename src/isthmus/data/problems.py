@@ -115,7 +115,7 @@ class Problem:
         if self.backbones:
             _check_backbones(self)
         if self.predicted == "pixels":
-            _check_still(self.name, self.input)
+            check_still(self.name, self.input)
             _check_main(self)
         if self.oracle is not None:
             check_lengths(self.target.name, self.target.samples, self.oracle)
@@ -345,7 +345,7 @@ def _check_main(problem: Problem) -> None:
             )
 
 
-def _check_still(name: str, input: Input) -> None:
+def check_still(name: str, input: Input) -> None:
     """Refuse augmentation that moves pixels away from their labels, and sides that have no half.
 
     Raises:

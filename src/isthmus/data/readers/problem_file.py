@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from isthmus.data.inputs import ImageInput
-from isthmus.data.problems import Domain, Exam, Problem
+from isthmus.data.problems import Domain, Exam, Problem, check_still
 from isthmus.data.readers.defaults import default_batch_size
 from isthmus.data.readers.folder_classes import refuse_shared
 from isthmus.data.readers.folder_file import folders_problem, folders_setting, is_of_folders
@@ -89,6 +89,7 @@ def file_problem(
     found = {key: pictures_of(section, tasks, plan.options) for key, section in plan.sections().items()}
     seen = _check_overlap(file, {key: part.files() for key, part in found.items()})
     input = ImageInput(3, size, size, flip=False)
+    check_still(_name(file), input)
     backbone = backbone or file.text("backbone", "resnet50" if size >= SMALL else "pyramid")
     recipe = file.dataclass("recipe", Recipe, _recipe(len(found["source"]), len(found["target"])))
     names = {key: section.text("name", key) for key, section in plan.sections().items()}
