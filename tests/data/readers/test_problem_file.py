@@ -115,7 +115,7 @@ def test_the_source_may_share_no_image(tmp_path: Path, key: str) -> None:
 
 def test_an_odd_side_is_told_before_anything_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(problem_file, "read_pictures", lambda *arguments, **options: pytest.fail("data was read"))
-    with pytest.raises(DataError, match="Problem `rooms`: expected images of an even side, .* but got 33 pixels"):
+    with pytest.raises(DataError, match=r"Problem `rooms`: expected images of an even side, .* but got 33 pixels"):
         file_problem(write_rooms(tmp_path), image_size=33)
 
 
