@@ -151,6 +151,7 @@ def read_options(factory: Callable[..., Any], name: Name) -> dict[str, Any]:
 
 def _wanted(factory: Callable[..., Any], key: str) -> str:
     """What values an option takes: its choices, or its type as it is written."""
+    annotation = inspect.signature(factory).parameters[key].annotation
     try:
         hint = inspect.signature(factory, eval_str=True).parameters[key].annotation
     except NameError:  # a type that is imported for the checker only
@@ -158,5 +159,4 @@ def _wanted(factory: Callable[..., Any], key: str) -> str:
     choices = [str(c) for part in (hint, *get_args(hint)) if get_origin(part) is Literal for c in get_args(part)]
     if choices:
         return f"one of {listed(choices)}"
-    annotation = inspect.signature(factory).parameters[key].annotation
     return f"`{inspect.formatannotation(annotation)}`".replace("'", "")

@@ -174,16 +174,21 @@ def test_mistakes_with_commands(refuse: Callable[..., str], arguments: tuple[str
     assert message in refuse(*arguments)
 
 
+@pytest.fixture
+def unread(monkeypatch: pytest.MonkeyPatch) -> None:
+    """To read the data of a problem is a failure."""
+    for place in ("isthmus.data.benchmarks.load_problem", "isthmus.data.readers.folders.folder_problem"):
+        monkeypatch.setattr(place, lambda *arguments, **options: pytest.fail("data was read"))
+
+
 def test_a_method_of_another_setting_is_refused_before_data_is_read(
-    refuse: Callable[..., str], monkeypatch: pytest.MonkeyPatch
+    refuse: Callable[..., str], unread: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     class Joint(Method[Any]):
         setting = Setting.JOINT
 
     entry = registry.MethodEntry("joint", "joint", "for another setting", "", lambda: Joint)
     monkeypatch.setitem(registry._ENTRIES, "joint", entry)
-    for place in ("isthmus.data.benchmarks.load_problem", "isthmus.data.readers.folders.folder_problem"):
-        monkeypatch.setattr(place, lambda *arguments, **options: pytest.fail("data was read"))
     expected = "`joint` is for the joint setting, but the problem is of the unsupervised setting."
     assert expected in refuse("compare", "--methods", "source_only", "joint")
     assert expected in refuse("fit", "joint", "office31:amazon-dslr")
@@ -220,10 +225,8 @@ def test_none_is_a_value_that_is_given(none: str) -> None:
     ],
 )
 def test_what_needs_no_data_is_told_before_any_is_read(
-    refuse: Callable[..., str], monkeypatch: pytest.MonkeyPatch, own: bool, arguments: tuple[str, ...], message: str
+    refuse: Callable[..., str], unread: None, own: bool, arguments: tuple[str, ...], message: str
 ) -> None:
-    for place in ("isthmus.data.benchmarks.load_problem", "isthmus.data.readers.folders.folder_problem"):
-        monkeypatch.setattr(place, lambda *arguments, **options: pytest.fail("data was read"))
     assert message in refuse(*(OWN[:5] if own else ("compare",)), *arguments)
 
 
@@ -237,10 +240,8 @@ def test_what_needs_no_data_is_told_before_any_is_read(
     ],
 )
 def test_names_are_checked_before_images_are_read(
-    refuse: Callable[..., str], monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, ...], message: str
+    refuse: Callable[..., str], unread: None, arguments: tuple[str, ...], message: str
 ) -> None:
-    for place in ("isthmus.data.benchmarks.load_problem", "isthmus.data.readers.folders.folder_problem"):
-        monkeypatch.setattr(place, lambda *arguments, **options: pytest.fail("data was read"))
     for problem in (OWN[1:5], ("mnist-usps",)):
         assert message in refuse("compare", *problem, *arguments)
 

@@ -172,13 +172,11 @@ def chosen_problem(
     from isthmus.nn.backbones import check_backbone
     from isthmus.selection.scores import score_for
 
-    def check(name: str) -> None:
+    def check(name: str, setting: str) -> None:
         for method in methods:
             check_options(method)
         recipe.over(Recipe())
         check_folder(output(name), resume=training.resume, overwrite=training.overwrite)
-
-    def check_names(setting: str) -> None:
         if setting == "assisted":
             score_for("pixels", training.select_by)
         elif folders.domains or setting != "joint":  # built-in joint problems may be of images to be made
@@ -200,15 +198,13 @@ def chosen_problem(
             check_setting(methods, setting)
         except SettingError as error:
             raise SettingError(f"{error} {folders.reason(setting)}") from None
-        check(folders.name())
-        check_names(setting)
+        check(folders.name(), setting)
         problem = folders.problem(backbone)
     else:
         name = name or DEFAULT_PROBLEM
         setting = setting_of(name)
         check_setting(methods, setting)
-        check(name_of(name))
-        check_names(setting)
+        check(name_of(name), setting)
         problem = load_problem(name, training.data_root, image_size=folders.image_size, backbone=backbone)
     if training.ten_crop:
         problem = replace(problem, input=_with_ten_crops(problem.input))
