@@ -5,9 +5,10 @@ in black, and measured again by the models that were trained on the plain images
 
     python benchmarks/usps_framing.py OUT --data-root DIR     (OUT: folder of `isthmus compare mnist-usps --out OUT`)
 
-With `--train`, methods are trained on the framed target as well, by MCD's recipe:
+With `--train`, methods are trained on the framed target as well, by MCD's recipe or by DFA-ENT's:
 
     python benchmarks/usps_framing.py OUT --data-root DIR --sides 20 --train mcd
+    python benchmarks/usps_framing.py OUT --data-root DIR --sides 20 --train dfa_ent --recipe sgd
 """
 
 from __future__ import annotations
@@ -29,7 +30,11 @@ from isthmus.report.results import read_results
 from isthmus.report.tables import summary_table
 
 SIDE = 28
-RECIPE = isthmus.Recipe(epochs=200, batch_size=128, optimizer="adam", lr=2e-4, weight_decay=5e-4, schedule="constant")
+CONSTANT = isthmus.Recipe(schedule="constant", weight_decay=5e-4)
+RECIPES = {
+    "adam": replace(CONSTANT, epochs=200, batch_size=128, optimizer="adam", lr=2e-4),
+    "sgd": replace(CONSTANT, epochs=400, batch_size=256, optimizer="sgd", lr=0.02),
+}
 
 
 def framed(images: Tensor, side: int) -> Tensor:
@@ -59,15 +64,16 @@ def main() -> None:
     parser.add_argument("--data-root", type=Path)
     parser.add_argument("--sides", type=int, nargs="+", default=[28, 24, 20])
     parser.add_argument("--train", nargs="+", metavar="METHOD")
+    parser.add_argument("--recipe", choices=RECIPES, default="adam")
     parser.add_argument("--seeds", type=int, default=1)
     options = parser.parse_args()
 
     problem = isthmus.load_problem("mnist-usps", options.data_root)
     if options.train:
         for side in options.sides:
-            out, framing = options.out / str(side), framed_problem(problem, side)
+            out, framing, recipe = options.out / str(side), framed_problem(problem, side), RECIPES[options.recipe]
             done = isthmus.compare(
-                options.train, framing, recipe=RECIPE, seeds=options.seeds, out=out, resume=out.exists()
+                options.train, framing, recipe=recipe, seeds=options.seeds, out=out, resume=out.exists()
             )
             Console().print(summary_table(done.results))
     else:

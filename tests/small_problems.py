@@ -26,6 +26,7 @@ METHODS = (
     "dann+entropy",
     "symnets+dfa",
     "dann+dfa:tied=false",
+    "source_only+dfa:affine=true",
     "source_only+entropy:features_only=true",
     "mcd+dfa:align=latents_and_images",
     "joint_irls:order=together",

@@ -78,6 +78,17 @@ def test_the_weights_stay_the_encoders(backbone: Backbone) -> None:
     assert {name.split(".")[-2] for name, _ in decoder.named_buffers()} == {"norm"}
 
 
+def test_the_batch_norm_of_an_affine_decoder_is_trained(backbone: Backbone, images: Tensor) -> None:
+    decoder = TiedDecoder(backbone, affine=True)
+    with tracing(backbone) as passes:
+        features = backbone(images)
+    decoder(features.detach(), passes.of(features)).square().sum().backward()
+    mirrored = [layer for layer in backbone.modules() if isinstance(layer, (nn.Conv2d, nn.Linear))]
+    learned = list(decoder.parameters())
+    assert len(learned) == 2 * len(mirrored)
+    assert all(parameter.grad is not None and parameter.grad.abs().sum() > 0 for parameter in learned)
+
+
 def test_untied_weights_are_the_decoders_own(backbone: Backbone, images: Tensor) -> None:
     decoder = TiedDecoder(backbone, tied=False)
     with tracing(backbone) as passes:

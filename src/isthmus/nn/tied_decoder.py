@@ -22,7 +22,7 @@ class TiedDecoder(nn.Module):
     nearest-neighbour upsampling; a residual block the sum of its mirrored branches. Activations, batch norm and dropout
     of the encoder have no mirror.
 
-    The batch norm has neither scale nor shift: a decoder that could learn them would learn to decode everything to
+    By default the batch norm has neither scale nor shift: a decoder that learns them can learn to decode everything to
     zero, where all decodings agree.
 
     Source: Wang et al., "Discriminative feature alignment", section 3 and table 9.
@@ -30,14 +30,15 @@ class TiedDecoder(nn.Module):
     Args:
         backbone: its `encoder()` is mirrored; its weights stay its own parameters and follow its training.
         tied: with False, the decoder's weights are its own, of the same shapes.
+        affine: whether the batch norm learns scale and shift.
 
     Raises:
         OptionError: the encoder has a layer that cannot be mirrored.
     """
 
-    def __init__(self, backbone: Backbone, *, tied: bool = True) -> None:
+    def __init__(self, backbone: Backbone, *, tied: bool = True, affine: bool = False) -> None:
         super().__init__()
-        self.layers = nn.ModuleList(_mirror(backbone.encoder(), tied))
+        self.layers = nn.ModuleList(_mirror(backbone.encoder(), tied, affine))
 
     def forward(self, features: Tensor, trace: Trace) -> Tensor:
         """Images (batch, channels, height, width), or vectors, from features (batch, features).
@@ -73,8 +74,8 @@ class _Transposed(nn.Module):
 
 
 class _TransposedConvolution(_Transposed):
-    def __init__(self, layer: nn.Conv2d, tied: bool) -> None:
-        super().__init__(layer, nn.BatchNorm2d(layer.in_channels, affine=False), tied)
+    def __init__(self, layer: nn.Conv2d, tied: bool, affine: bool) -> None:
+        super().__init__(layer, nn.BatchNorm2d(layer.in_channels, affine=affine), tied)
         if isinstance(layer.padding, str) or layer.padding_mode != "zeros":
             raise OptionError(f"Expected a convolution with zero padding by numbers to mirror, but got {layer}.")
         self.geometry = cast("dict[str, Any]", {"stride": layer.stride, "padding": layer.padding})
@@ -93,8 +94,8 @@ class _TransposedConvolution(_Transposed):
 
 
 class _TransposedLinear(_Transposed):
-    def __init__(self, layer: nn.Linear, tied: bool) -> None:
-        super().__init__(layer, nn.BatchNorm1d(layer.in_features, affine=False), tied)
+    def __init__(self, layer: nn.Linear, tied: bool, affine: bool) -> None:
+        super().__init__(layer, nn.BatchNorm1d(layer.in_features, affine=affine), tied)
 
     def transposed(self, features: Tensor, shape: torch.Size) -> Tensor:
         return linear(features, self.weights().t())
@@ -115,14 +116,14 @@ class _Reshaping(nn.Module):
 class _Residual(nn.Module):
     """Both branches of a residual block mirrored, and summed."""
 
-    def __init__(self, block: nn.Module, tied: bool) -> None:
+    def __init__(self, block: nn.Module, tied: bool, affine: bool) -> None:
         super().__init__()
         if any(not isinstance(getattr(block, name, None) or nn.Identity(), nn.Identity) for name in ("se", "aa")):
             raise OptionError("Expected residual blocks without attention or blurring to mirror. Use `resnet18` or 50.")
         names = [name for name in ("conv3", "conv2", "conv1") if hasattr(block, name)]
-        self.branch = nn.ModuleList(_TransposedConvolution(getattr(block, name), tied) for name in names)
+        self.branch = nn.ModuleList(_TransposedConvolution(getattr(block, name), tied, affine) for name in names)
         shortcut = cast("nn.Module | None", block.downsample)
-        self.shortcut = nn.ModuleList([] if shortcut is None else _mirror(shortcut, tied))
+        self.shortcut = nn.ModuleList([] if shortcut is None else _mirror(shortcut, tied, affine))
 
     def forward(self, features: Tensor, trace: Trace) -> Tensor:
         shortcut = features
@@ -168,20 +169,20 @@ _WITHOUT_MIRROR = (nn.modules.batchnorm._BatchNorm, nn.ReLU, nn.Dropout, nn.Drop
 _RESIDUAL_BLOCKS = ("BasicBlock", "Bottleneck")  # of torchvision and of timm
 
 
-def _mirror(layer: nn.Module, tied: bool) -> list[nn.Module]:
+def _mirror(layer: nn.Module, tied: bool, affine: bool) -> list[nn.Module]:
     """The layers that undo `layer`, in order."""
     if isinstance(layer, nn.Sequential):
-        return [undo for child in reversed(layer) for undo in _mirror(child, tied)]
+        return [undo for child in reversed(layer) for undo in _mirror(child, tied, affine)]
     if isinstance(layer, nn.Conv2d):
-        return [_TransposedConvolution(layer, tied)]
+        return [_TransposedConvolution(layer, tied, affine)]
     if isinstance(layer, nn.Linear):
-        return [_TransposedLinear(layer, tied)]
+        return [_TransposedLinear(layer, tied, affine)]
     if type(layer) in _UNDONE:
         return [_Reshaping(layer, _UNDONE[type(layer)])]
     if isinstance(layer, _WITHOUT_MIRROR):
         return []
     if type(layer).__name__ in _RESIDUAL_BLOCKS:
-        return [_Residual(layer, tied)]
+        return [_Residual(layer, tied, affine)]
     raise OptionError(
         f"A decoder cannot mirror the layer `{type(layer).__name__}`: it knows convolutions, linear layers, pooling, "
         f"batch norm, ReLU, dropout and the residual blocks of ResNets. Use the backbone `digits`, `svhn`, `signs`, "

@@ -35,9 +35,11 @@ class DFA(Term):
         align: what aligns the domains. `prior` is DFA, the others are rows of table 8: `target_prior` draws the
             target's features to the prior like the source's; `decodings` compares what both domains decode to;
             `latents` draws the target's features to the source's; `latents_and_images` adds both reconstructions.
-            Divergences weigh alpha and distances of images beta, so `target_prior` and `latents` have no use for beta
-            and `tied`, nor `decodings` for alpha, `reduction` and `layout`.
+            Divergences weigh alpha and distances of images beta, so `target_prior` and `latents` have no use for
+            beta, `tied` and `affine`, nor `decodings` for alpha, `reduction` and `layout`.
         tied: with False, the decoder has weights of its own (table 8).
+        affine: whether the decoder's batch norm learns scale and shift, as in the authors' code for digits; with them
+            it can decode everything to zero, where (18) is zero.
         reduction: of the divergence: `element_mean`, as in the code, or `batch_mean`.
         layout: the softmax is over all features of an image (`flat`) or over the channels at each place (`channel`).
     """
@@ -52,6 +54,7 @@ class DFA(Term):
         beta: float = 10.0,
         align: Alignment = "prior",
         tied: bool = True,
+        affine: bool = False,
         reduction: Reduction = "element_mean",
         layout: Layout = "flat",
     ) -> None:
@@ -63,18 +66,17 @@ class DFA(Term):
         self.alpha = alpha
         self.beta = beta
         self.align = align
-        self.tied = tied
         self.reduction: Reduction = reduction
         self.width = method.backbone.out_features
         self.channels = _channels(method.backbone) if layout == "channel" else self.width
         self.traced = align in ("prior", "decodings", "latents_and_images")
         if self.traced:
-            self.decoder = TiedDecoder(method.backbone, tied=tied)
+            self.decoder = TiedDecoder(method.backbone, tied=tied, affine=affine)
 
     def parts(self) -> tuple[Part, ...]:
         source, target, both = ("source",), ("target",), ("source", "target")
         encoder = ("backbone",)
-        autoencoder = (*encoder, self.name) if self.traced and not self.tied else encoder
+        autoencoder = (*encoder, self.name) if list(self.parameters()) else encoder
         kld = Part("kld", source, self._source_to_prior, self.alpha, encoder)
         latents = Part("latents", both, self._target_to_source, self.alpha, encoder)
         images = Part("reconstruction", both, self._reconstruction, self.beta, autoencoder)
