@@ -44,7 +44,12 @@ class Spy(SingleBackbone[UnsupervisedBatch]):
     def stages(self) -> tuple[Stage[UnsupervisedBatch], ...]:
         return (
             Stage("whole", lambda batch, progress: self.spied("whole", batch, progress), until=0.5),
-            Stage("head", lambda batch, progress: self.spied("head", batch, progress), frozen=("backbone",)),
+            Stage(
+                "head",
+                lambda batch, progress: self.spied("head", batch, progress),
+                frozen=("backbone",),
+                begin=lambda: self.calls.append(("begin head", 0.0)),
+            ),
         )
 
     def spied(self, name: str, batch: UnsupervisedBatch, progress: float) -> Iterator[Update]:
@@ -82,8 +87,12 @@ def test_stages_follow_one_another_and_freeze_what_they_say() -> None:
     trained = Trainer(method, problem, fabric(), seed=0)
     after: list[list[Tensor]] = []
     trained.run(lambda epoch, losses: after.append([v.clone() for v in method.backbone.state_dict().values()]))
-    assert [name for name, _ in method.calls] == ["whole"] * 4 + ["head"] * 4
-    assert [progress for _, progress in method.calls] == [0.0, 0.25, 0.5, 0.75] * 2
+    quarters = (0.0, 0.25, 0.5, 0.75)
+    assert method.calls == [
+        *[("whole", progress) for progress in quarters],
+        ("begin head", 0.0),
+        *[("head", progress) for progress in quarters],
+    ]
     assert not all(torch.equal(a, b) for a, b in zip(after[0], after[1]))
     assert all(torch.equal(a, b) for a, b in zip(after[1], after[3])), "frozen weights and statistics must not move"
 

@@ -56,6 +56,8 @@ class Quiet(NamedTuple):
 def updates(method: Method[Any], batch: Any) -> Iterator[Update]:
     """The updates of a batch in every stage, one stage after the other."""
     for stage in method.stages():
+        if stage.begin is not None:
+            stage.begin()
         yield from stage.steps(batch, PROGRESS)
 
 

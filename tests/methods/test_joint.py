@@ -292,7 +292,9 @@ def test_finetuning_starts_from_what_all_learned_together() -> None:
     assert all(torch.equal(p, q) for p, q in zip(own_backbone(method, 1).parameters(), start))
     assert min(distances(method)) > 0
     assert all(network.backbone is own_backbone(method, 0) for network in method.predictors())
-    next(method.steps(batch(0), 0.0))
+    begin = method.stages()[1].begin
+    assert begin is not None
+    begin()
     assert distances(method) == [0.0] * 3
     train(method, range(4, 6))
     assert min(distances(method)) > 0

@@ -137,6 +137,8 @@ class Trainer:
     def _step(self, batch: Any, step: int, meter: Meter) -> None:
         stage = self._stage_at(step)
         if stage is not self.stage:
+            if stage.begin is not None:
+                stage.begin()
             self._enter(stage)
         start = max((other.until for other in self.stages if other.until < stage.until), default=0.0)
         progress = (step / self.steps - start) / (stage.until - start)

@@ -104,6 +104,7 @@ class Stage(Generic[BatchT]):
         until: share of the run at which the stage ends; the last stage's is 1.
         frozen: groups that keep their weights and stay in evaluation mode.
         lr_factor: times every learning rate.
+        begin: what is done to the weights before the stage's first update; once, however often a run is continued.
     """
 
     name: str
@@ -111,6 +112,7 @@ class Stage(Generic[BatchT]):
     until: float = 1.0
     frozen: tuple[str, ...] = field(default=())
     lr_factor: float = 1.0
+    begin: Callable[[], None] | None = None
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from isthmus.checks import below, positive
 from isthmus.data.batches import JointBatch
 from isthmus.data.tasks import DomainTask
-from isthmus.methods.base import Predictor, Stage, Survey, Update
+from isthmus.methods.base import Predictor, Stage, Update
 from isthmus.methods.learners import Learner
 from isthmus.methods.side_by_side import DomainNetworks, SideBySide, one_architecture
 
@@ -42,21 +42,12 @@ class PretrainFinetune(SideBySide):
         below(1, pretrain_share=pretrain_share)
         self.pretrain_share = pretrain_share
         self.register_buffer("apart", torch.tensor(False))
-        self.finetuning = False  # what the buffer says, without waiting for a device
 
     def stages(self) -> tuple[Stage[JointBatch], ...]:
         return (
             Stage("pretrain", self._pretraining_steps, until=self.pretrain_share),
-            Stage("finetune", self.steps),
+            Stage("finetune", self.steps, begin=self._part),
         )
-
-    def before_epoch(self, epoch: int, progress: float, survey: Survey) -> None:
-        self.finetuning = bool(self.apart)
-
-    def steps(self, batch: JointBatch, progress: float) -> Iterator[Update]:
-        if not self.finetuning:
-            self._part()
-        yield from super().steps(batch, progress)
 
     def predictors(self) -> tuple[Predictor, ...]:
         """What prediction needs, for each domain: of the common networks as long as there are no others."""
@@ -85,4 +76,3 @@ class PretrainFinetune(SideBySide):
             for name, group in self._common(place).items():
                 self.learner(place).get_submodule(name).load_state_dict(group.state_dict())
         self.apart.fill_(True)
-        self.finetuning = True

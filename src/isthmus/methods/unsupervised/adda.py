@@ -6,14 +6,13 @@ from collections.abc import Iterator
 from copy import deepcopy
 
 import torch
-from torch import Tensor
 from torch.nn.functional import cross_entropy
 
 from isthmus.checks import below, positive
 from isthmus.data.batches import UnsupervisedBatch
 from isthmus.data.tasks import Setting
 from isthmus.functional.adversarial import domain_discrimination, inverted_labels
-from isthmus.methods.base import Stage, Survey, Update
+from isthmus.methods.base import Stage, Update
 from isthmus.methods.single_backbone import SingleBackbone
 from isthmus.nn.backbones.base import Backbone
 from isthmus.nn.classifiers import classifier
@@ -42,7 +41,6 @@ class ADDA(SingleBackbone[UnsupervisedBatch]):
     """
 
     setting = Setting.UNSUPERVISED
-    parted: Tensor
     follows_source = False  # but for `pretrain`, whose updates pass the source themselves
 
     def __init__(
@@ -64,13 +62,17 @@ class ADDA(SingleBackbone[UnsupervisedBatch]):
         self.discriminator = DomainDiscriminator(backbone.out_features, hidden=hidden, layers=layers)
         self.pretrain = pretrain
         self.adapt_lr = adapt_lr
-        self.register_buffer("parted", torch.tensor(False))
-        self.adapting = False  # what the buffer says, without waiting for a device
 
     def stages(self) -> tuple[Stage[UnsupervisedBatch], ...]:
         return (
             Stage("pretrain", self.source_steps, until=self.pretrain, frozen=("source_backbone",)),
-            Stage("adapt", self.steps, frozen=("source_backbone", "head"), lr_factor=self.adapt_lr),
+            Stage(
+                "adapt",
+                self.steps,
+                frozen=("source_backbone", "head"),
+                lr_factor=self.adapt_lr,
+                begin=self._keep_source,
+            ),
         )
 
     def source_steps(self, batch: UnsupervisedBatch, progress: float) -> Iterator[Update]:
@@ -79,12 +81,7 @@ class ADDA(SingleBackbone[UnsupervisedBatch]):
         task = cross_entropy(self.head(features), batch.source.labels)
         yield Update(task, on=("backbone", "head"), log={"task": task}, source=features)
 
-    def before_epoch(self, epoch: int, progress: float, survey: Survey) -> None:
-        self.adapting = bool(self.parted)
-
     def steps(self, batch: UnsupervisedBatch, progress: float) -> Iterator[Update]:
-        if not self.adapting:
-            self._part()
         with torch.no_grad():
             features_s = self.source_backbone(batch.source.images)
         features_t = self.backbone(batch.target.images)
@@ -95,8 +92,6 @@ class ADDA(SingleBackbone[UnsupervisedBatch]):
         fooling = inverted_labels(self.discriminator(features_t))
         yield Update(fooling, on=("backbone",), log={"fooling": fooling}, target=features_t)
 
-    def _part(self) -> None:
+    def _keep_source(self) -> None:
         """Keep what pretraining has made as the source network; the target's goes on from there."""
         self.source_backbone.load_state_dict(self.backbone.state_dict())
-        self.parted.fill_(True)
-        self.adapting = True
