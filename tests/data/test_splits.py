@@ -6,7 +6,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from isthmus.data.samples import ArraySamples, names_of
+from isthmus.data.samples import ArraySamples
 from isthmus.data.splits import LabelledSamples, shuffled
 from isthmus.data.tasks import Classification, Labels
 
@@ -28,7 +28,6 @@ def test_of_classes_keeps_order_and_numbers_the_classes_anew() -> None:
     assert part.labels.task.classes == ("cat", "ant")
     assert part.labels.values.tolist() == [0, 1, 0, 1]
     assert rows(part) == [[0, 2], [1, 0], [3, 2], [4, 0]]
-    assert names_of(part.samples) == ("0", "1", "3", "4")
 
 
 @given(st.lists(st.integers(0, 2), min_size=1, max_size=40), st.integers(1, 12))

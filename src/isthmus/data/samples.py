@@ -133,18 +133,6 @@ class MappedSamples:
             return torch.stack(list(pool.map(self.load, places)))
 
 
-def names_of(samples: Samples) -> tuple[str, ...]:
-    """What each sample is called: the path of its file where it has one, otherwise its number.
-
-    >>> names_of(ArraySamples(torch.zeros(2, 3)))
-    ('0', '1')
-    """
-    if isinstance(samples, Subset):
-        names = names_of(samples.samples)
-        return tuple(names[index] for index in samples.indices.tolist())
-    return getattr(samples, "names", ()) or tuple(str(number) for number in range(len(samples)))
-
-
 class ColourJitter:
     """Images with colours of their own at every read: each channel brighter or darker, all of them lighter or paler.
 
