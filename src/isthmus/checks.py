@@ -83,20 +83,21 @@ def share(**options: float) -> None:
             raise OptionError(f"Expected `{name}` of at least 0 and below 1, but got {value}.")
 
 
-def leaves_an_epoch(epochs: int, *, of: str, start: float) -> None:
+def leaves_an_epoch(epochs: int, *, of: str, instead: str, **begins: float) -> None:
     """Refuse a share of a run with which what is to begin after it never would: things begin with an epoch.
 
-    >>> leaves_an_epoch(1, of="jtln", start=0.3)
+    >>> leaves_an_epoch(1, of="jtln", instead="jtln:start=0", start=0.3)
     Traceback (most recent call last):
     isthmus.errors.OptionError: Expected `start` of `jtln` to leave an epoch of 1, but got 0.3. Use `--epochs 2` or \
 more, or `jtln:start=0`; or choose other `--methods`.
     """
-    if start * epochs > epochs - 1:
-        enough = math.ceil(round(1 / (1 - start), 6))
-        raise OptionError(
-            f"Expected `start` of `{of}` to leave an epoch of {epochs}, but got {start}. Use `--epochs {enough}` or "
-            f"more, or `{of}:start=0`; or choose other `--methods`."
-        )
+    for name, value in begins.items():
+        if value * epochs > epochs - 1:
+            enough = math.ceil(round(1 / (1 - value), 6))
+            raise OptionError(
+                f"Expected `{name}` of `{of}` to leave an epoch of {epochs}, but got {value}. Use `--epochs {enough}` "
+                f"or more, or `{instead}`; or choose other `--methods`."
+            )
 
 
 def one_of(choices: Sequence[str], **options: str) -> None:

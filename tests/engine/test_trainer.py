@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from copy import deepcopy
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -43,7 +44,12 @@ class Spy(SingleBackbone[UnsupervisedBatch]):
 
     def stages(self) -> tuple[Stage[UnsupervisedBatch], ...]:
         return (
-            Stage("whole", lambda batch, progress: self.spied("whole", batch, progress), until=0.5),
+            Stage(
+                "whole",
+                lambda batch, progress: self.spied("whole", batch, progress),
+                until=0.5,
+                begin=lambda: self.calls.append(("begin whole", 0.0)),
+            ),
             Stage(
                 "head",
                 lambda batch, progress: self.spied("head", batch, progress),
@@ -89,12 +95,32 @@ def test_stages_follow_one_another_and_freeze_what_they_say() -> None:
     trained.run(lambda epoch, losses: after.append([v.clone() for v in method.backbone.state_dict().values()]))
     quarters = (0.0, 0.25, 0.5, 0.75)
     assert method.calls == [
+        ("begin whole", 0.0),
         *[("whole", progress) for progress in quarters],
         ("begin head", 0.0),
         *[("head", progress) for progress in quarters],
     ]
     assert not all(torch.equal(a, b) for a, b in zip(after[0], after[1]))
     assert all(torch.equal(a, b) for a, b in zip(after[1], after[3])), "frozen weights and statistics must not move"
+
+
+def test_a_continued_run_begins_no_stage_again() -> None:
+    problem = vectors_problem(Recipe(epochs=4, steps_per_epoch=2, batch_size=8))
+    saved: dict[int, dict[str, object]] = {}
+    whole = Trainer(Spy(), problem, fabric(), seed=0)
+    whole.run(lambda epoch, losses: saved.update({epoch: deepcopy(whole.state_dict())}))
+    for epoch, begun in ((1, ["begin head"]), (2, ["begin head"]), (3, [])):
+        method = Spy()
+        continued = Trainer(method, problem, fabric(), seed=0)
+        continued.load_state_dict(saved[epoch])
+        continued.run(lambda epoch, losses: None)
+        assert [name for name, _ in method.calls if name.startswith("begin")] == begun
+
+
+def test_a_run_too_short_for_a_stage_is_refused() -> None:
+    problem = vectors_problem(Recipe(epochs=1, steps_per_epoch=1, batch_size=8))
+    with pytest.raises(OptionError, match=r"stage `head`, until 1 of the run, gets none of 1\..*`--epochs`"):
+        Trainer(Spy(), problem, fabric(), seed=0)
 
 
 @pytest.mark.parametrize(

@@ -143,6 +143,34 @@ def test_uniform_weights_are_mmd_of_the_pair(estimate: Any) -> None:
     torch.testing.assert_close(found, torch.tensor(expected, dtype=torch.float64), rtol=1e-9, atol=1e-12)
 
 
+@pytest.mark.parametrize("estimate", ["linear", "quadratic"])
+def test_mkmmd_of_categories_whose_samples_are_all_equal(estimate: Any) -> None:
+    """Nothing is apart but the categories: of a pair at squared distance D, a share of all distances is D, others 0."""
+    points = 10 * torch.rand(2, 40, generator=torch.Generator().manual_seed(0))
+    source = CategorySamples(points.repeat_interleave(6, dim=0), torch.arange(2).repeat_interleave(6), 2)
+    target = CategorySamples(points.repeat_interleave(5, dim=0), torch.arange(2).repeat_interleave(5), 2)
+    share = 6 * 5 / math.comb(11, 2)
+    d = 2 - 2 * np.exp(-1 / (share * 2.0 ** np.arange(-2, 3)))
+    apart = most_powerful(d, np.zeros((5, 5))) @ d
+    costs = category_mmd(source, target, estimate=estimate)
+    np.testing.assert_allclose(costs, [[0, apart], [apart, 0]], atol=0.05)
+    np.testing.assert_allclose(costs.fliplr().diagonal(), apart, rtol=1e-4)
+
+
+@pytest.mark.parametrize("estimate", ["linear", "quadratic"])
+@pytest.mark.parametrize("spread", [1e-2, 1e-3, 1e-4, 1e-5])
+def test_mkmmd_of_tight_categories_is_bounded(estimate: Any, spread: float) -> None:
+    """As those of a network are that fits its training samples: no difference of kernels is above 2."""
+    data = Data((9, 12, 10), (9, 12, 10))
+    tight = [
+        CategorySamples((10 * side.labels[:, None] + spread * side.features).float(), side.labels, 3)
+        for side in data.both
+    ]
+    costs = category_mmd(*tight, estimate=estimate)
+    assert costs.abs().max() <= 2
+    assert (costs.argmin(dim=1) == torch.arange(3)).all()
+
+
 @pytest.mark.parametrize("sharpness", [1.0, 10.0, 30.0])
 def test_transport_equals_pots(sharpness: float) -> None:
     data = Data((*COUNTS_S, 1))

@@ -16,6 +16,7 @@ from isthmus.data.tasks import Classification
 from isthmus.errors import OptionError, SettingError
 from isthmus.functional.robust import irls_weights, scales
 from isthmus.methods import Update, build_method
+from isthmus.methods.base import Plan
 from isthmus.methods.joint.hard_sharing import HardSharing, first_layers
 from isthmus.methods.joint.joint_irls import JointIRLS
 from isthmus.methods.joint.pretrain_finetune import PretrainFinetune
@@ -128,7 +129,8 @@ def test_one_classifier_learns_from_all_domains_of_its_classes() -> None:
         step(method, update)  # type: ignore[arg-type]
     learned = method.learner(1).head.weight.clone()  # type: ignore[union-attr]
     assert not torch.equal(learned, method.learner(4).head.weight)  # type: ignore[union-attr]
-    next(finetune.steps(JointBatch(0, batch(1).samples), 0.0))
+    assert finetune.begin is not None
+    finetune.begin()
     assert torch.equal(learned, method.learner(4).head.weight)  # type: ignore[union-attr]
 
 
@@ -299,6 +301,15 @@ def test_finetuning_starts_from_what_all_learned_together() -> None:
     train(method, range(4, 6))
     assert min(distances(method)) > 0
     assert method.predictors()[1].backbone is own_backbone(method, 1)
+
+
+def test_a_run_too_short_for_a_weighting_is_refused() -> None:
+    plan = Plan((5,), epochs=3)
+    JointIRLS(backbone(), *TASKS, initial_share=0.6).check(plan)
+    JointIRLS(backbone(), *TASKS, initial_share=1).check(plan)  # which asks for none
+    JointIRLS(backbone(), *TASKS, weighting="none", initial_share=0.7).check(plan)
+    with pytest.raises(OptionError, match=r"`initial_share` of `joint_irls` .*0\.7.*`--epochs 4`.*weighting=none`"):
+        JointIRLS(backbone(), *TASKS, initial_share=0.7).check(plan)
 
 
 def test_what_does_not_fit_is_refused() -> None:

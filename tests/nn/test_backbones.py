@@ -208,6 +208,14 @@ def test_frozen_statistics_stay_bit_identical_while_the_weights_train(name: str)
     assert not torch.equal(next(backbone.parameters()), weights[0])
 
 
+def test_a_neck_is_fresh_whatever_the_backbone_came_with() -> None:
+    """Its batch norm is trained wherever it stands, in a classifier or with the backbone."""
+    both = WithNeck(build("digits", (1, 28, 28), "frozen")).train()
+    fresh = batch_norms(both.hidden)
+    assert len(fresh) == 2
+    assert all(layer.training == (layer in fresh) for layer in batch_norms(both))
+
+
 @pytest.mark.parametrize("name", ["digits:dropout=0", "svhn:dropout=0", "mlp", RESNET])
 def test_a_neck_in_the_backbone_keeps_its_ways(name: str) -> None:
     shape = (8,) if name == "mlp" else (3, 20, 20)

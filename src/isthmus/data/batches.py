@@ -119,11 +119,11 @@ class UnsupervisedBatch:
         """
         if width not in self._drawn:
             images = self.target.images
-            random = torch.Generator().manual_seed(self.seed)
-            rows = len(images) * self.share.world
-            whole = torch.randn(rows, width, generator=random, dtype=torch.float32)  # the same in every precision
-            own = whole.tensor_split(self.share.world)[self.share.rank]
-            self._drawn[width] = own.to(images.device, images.dtype)
+            random = torch.Generator(images.device).manual_seed(self.seed)
+            shape = len(images) * self.share.world, width
+            # In one type, so that it is the same in every precision.
+            whole = torch.randn(shape, generator=random, device=images.device, dtype=torch.float32)
+            self._drawn[width] = whole.tensor_split(self.share.world)[self.share.rank].to(images.dtype)
         return self._drawn[width]
 
 

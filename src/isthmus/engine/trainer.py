@@ -16,7 +16,7 @@ from isthmus.data.problems import Problem
 from isthmus.engine.meters import Meter, means
 from isthmus.engine.parts import Part, part_of
 from isthmus.engine.stepping import Stepper
-from isthmus.errors import DivergenceError
+from isthmus.errors import DivergenceError, OptionError
 from isthmus.methods.base import Method, Stage
 from isthmus.nn.batch_norm import synchronise_batch_norm
 from isthmus.progress import progress_bar
@@ -68,6 +68,7 @@ class Trainer:
         if self.layout.channels_last:
             self.method.to(memory_format=torch.channels_last)
         self.stages = method.stages()
+        self._check_stages()
         self._enter(self._stage_at(0))
 
     def run(self, after_epoch: AfterEpoch) -> None:
@@ -88,6 +89,8 @@ class Trainer:
             oracle=self.method.oracle,
         )
         own = steps_of(self.problem, self.method.turns, self.part.domains)
+        if self.epoch == 0:
+            _begin(self.stage)
         with progress_bar() as progress:
             total, done = (epochs * len(own) for epochs in (self.problem.recipe.epochs, self.epoch))
             bar = progress.add_task(self.title, total=total, completed=done, status="")
@@ -137,8 +140,7 @@ class Trainer:
     def _step(self, batch: Any, step: int, meter: Meter) -> None:
         stage = self._stage_at(step)
         if stage is not self.stage:
-            if stage.begin is not None:
-                stage.begin()
+            _begin(stage)
             self._enter(stage)
         start = max((other.until for other in self.stages if other.until < stage.until), default=0.0)
         progress = (step / self.steps - start) / (stage.until - start)
@@ -151,6 +153,16 @@ class Trainer:
                 break
             self.stepper.step(update)
             meter.add(update.log)
+
+    def _check_stages(self) -> None:
+        """Refuse a run too short for one of its stages."""
+        ends = [0, *(math.ceil(stage.until * self.steps) for stage in self.stages)]
+        for stage, start, end in zip(self.stages, ends, ends[1:]):
+            if start >= end:
+                raise OptionError(
+                    f"Expected a step in each stage of training, but stage `{stage.name}`, until {stage.until:g} of "
+                    f"the run, gets none of {self.steps}. Use more `--epochs`, or let the stages end elsewhere."
+                )
 
     def _stage_at(self, step: int) -> Stage[Any]:
         return next((stage for stage in self.stages if step / self.steps < stage.until), self.stages[-1])
@@ -178,6 +190,11 @@ class Trainer:
                 f"Training diverged in epoch {self.epoch}: {', '.join(broken)} became NaN or infinite. "
                 f"Use a smaller `--lr` (now {self.problem.recipe.lr:g}) or set `--clip-norm 1`."
             )
+
+
+def _begin(stage: Stage[Any]) -> None:
+    if stage.begin is not None:
+        stage.begin()
 
 
 @dataclass(frozen=True)

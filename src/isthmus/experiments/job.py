@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import torch
 from torch import nn
+from torch.utils import deterministic
 
 from isthmus.data.problems import Problem
 from isthmus.engine.checkpoints import load_checkpoint, save_checkpoint
@@ -150,9 +151,13 @@ class Job:
 def _deterministic() -> Iterator[None]:
     """Run with deterministic algorithms and give the caller's random state and settings back."""
     before = torch.are_deterministic_algorithms_enabled(), torch.is_deterministic_algorithms_warn_only_enabled()
+    memory: Any = deterministic  # whose one setting types do not know
+    filled = memory.fill_uninitialized_memory
     with torch.random.fork_rng():
         torch.use_deterministic_algorithms(True, warn_only=True)
+        memory.fill_uninitialized_memory = False  # a twentieth of a step; nothing reads what it has not written
         try:
             yield
         finally:
             torch.use_deterministic_algorithms(before[0], warn_only=before[1])
+            memory.fill_uninitialized_memory = filled

@@ -76,17 +76,16 @@ class Categories:
         most = self.samples.shape[1]
         first, second = torch.triu_indices(most, most, offset=1, device=self.samples.device)
         norms = self.norms.masked_fill(~self.present, torch.inf)
-        return norms[:, first] + norms[:, second] - 2 * product(self.samples, self.samples.mT)[:, first, second]
+        squares = norms[:, first] + norms[:, second] - 2 * product(self.samples, self.samples.mT)[:, first, second]
+        return squares.clamp_(min=0)  # equal samples may be a rounding error apart, to either side of zero
 
 
 def cross_distances(source: Categories, target: Categories) -> Float[Tensor, "classes_s most_s classes_t most_t"]:
-    """Squared distance of every source sample to every target sample, infinite where one is padding.
-
-    Equal samples may be a rounding error apart, to either side of zero.
-    """
+    """Squared distance of every source sample to every target sample, infinite where one is padding."""
     norms_s, norms_t = (x.norms.masked_fill(~x.present, torch.inf) for x in (source, target))
     products = product(source.samples.flatten(0, 1), target.samples.flatten(0, 1).mT)
-    return products.view(*norms_s.shape, *norms_t.shape).mul_(-2).add_(norms_s[..., None, None]).add_(norms_t)
+    squares = products.view(*norms_s.shape, *norms_t.shape).mul_(-2).add_(norms_s[..., None, None]).add_(norms_t)
+    return squares.clamp_(min=0)  # as within a category
 
 
 def all_pairs(

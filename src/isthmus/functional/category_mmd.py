@@ -102,8 +102,9 @@ def _bandwidths(source: Categories, target: Categories) -> Float[Tensor, "classe
     norms = source.norms.sum(dim=1)[:, None] + target.norms.sum(dim=1)
     squares = source.sums.square().sum(dim=1)[:, None] + target.sums.square().sum(dim=1)
     squares = squares + 2 * product(source.sums, target.sums.mT)
-    # Samples that are all equal have distance zero whatever it is divided by.
-    return (2 / (both - 1) * (norms - squares / both)).clamp(min=torch.finfo(both.dtype).eps ** 2)
+    # Far above what rounding makes of the distance of equal samples: those of a pair may all be equal.
+    eps = torch.finfo(both.dtype).eps
+    return torch.maximum(2 / (both - 1) * (norms - squares / both), 1000 * eps * (norms / both + eps))
 
 
 def _ladder(ratios: Tensor, kernels: int) -> Iterator[Tensor]:
@@ -123,7 +124,8 @@ def _linear(
 
     def across(first: slice, second: slice) -> Tensor:
         products = product(source.samples[:, first].transpose(0, 1), target.samples[:, second].permute(1, 2, 0))
-        return source.norms[:, first].mT[:, :, None] + target.norms[:, second].mT[:, None] - 2 * products
+        squares = source.norms[:, first].mT[:, :, None] + target.norms[:, second].mT[:, None] - 2 * products
+        return squares.clamp_(min=0)
 
     within_s, within_t = (x.neighbours[:, : used // 2].mT for x in (source, target))
     distances = [within_s[:, :, None], within_t[:, None], across(odd, even), across(even, odd)]

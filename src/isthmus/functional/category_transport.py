@@ -65,7 +65,7 @@ def category_transport(
     def of_block(categories_s: Categories, categories_t: Categories) -> Tensor:
         nonlocal unmet
         cost = cross_distances(categories_s, categories_t).transpose(1, 2).flatten(0, 1)
-        cost = cost.masked_fill_(cost.isinf(), 0.0).clamp_(min=0)
+        cost = cost.masked_fill_(cost.isinf(), 0.0)
         largest = cost.amax(dim=(1, 2)).clamp(min=torch.finfo(cost.dtype).tiny)
         shape = len(categories_s.counts), len(categories_t.counts)
         p, q = (x.present.to(cost.dtype) / x.counts[:, None] for x in (categories_s, categories_t))

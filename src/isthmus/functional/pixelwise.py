@@ -45,7 +45,9 @@ def segmentation_loss(
 
     $$-\frac{1}{|V|} \sum_{v \in V} \log \mathrm{softmax}(z_v)_{y_v}$$
     """
-    total = cross_entropy(widened(logits), labels, ignore_index=IGNORED, reduction="sum")
+    # Pixel by pixel: the sum over maps is not deterministic on a GPU.
+    pixels = widened(logits).permute(0, 2, 3, 1).flatten(0, 2)
+    total = cross_entropy(pixels, labels.flatten(), ignore_index=IGNORED, reduction="sum")
     return total / (labels != IGNORED).sum().clamp(min=1)
 
 

@@ -56,7 +56,8 @@ class JTLN(SingleBackbone[InductiveBatch]):
         transport_weight: $\lambda_{ot}$ at the end.
         sharpness: $\lambda$ of the entropic term; the costs' largest is 1.
         gamma: how fast $\lambda_{ot}$ rises, as $2 / (1 + e^{-\gamma p}) - 1$ over what the start leaves of the run.
-        start: share of the run after which transport begins; by default 0 on a pretrained backbone, else 0.3.
+        start: share of the run after which transport begins; by default 0 on a pretrained backbone and
+            with costs that need no features, else 0.3.
         refresh: epochs after which the costs are computed anew from the present features; 0 for never.
         detach_target: whether $\ell_{ot}$ trains the source's classifier and the features by $h_s$ only, the target's
             predictions being what they should agree with.
@@ -108,7 +109,7 @@ class JTLN(SingleBackbone[InductiveBatch]):
         self.transports = known is not None and self.start == 0
 
     def check(self, plan: Plan) -> None:
-        leaves_an_epoch(plan.epochs, of="jtln", start=self.start)
+        leaves_an_epoch(plan.epochs, of="jtln", instead="jtln:start=0", start=self.start)
         if self.metric is not None:
             for task, counts in zip(self.tasks, plan.counts):
                 _check_counts(self.metric, dict(zip(task.classes, counts)))

@@ -9,13 +9,13 @@ from typing import Any, Literal, get_args
 import torch
 from torch import Tensor
 
-from isthmus.checks import at_least, one_of, positive
+from isthmus.checks import at_least, leaves_an_epoch, one_of, positive
 from isthmus.data.batches import JointBatch
 from isthmus.data.tasks import DomainTask
 from isthmus.errors import OptionError
 from isthmus.functional.parameters import running_means
 from isthmus.functional.robust import Norm, Weighting, consistency, irls_weights, scales
-from isthmus.methods.base import Survey, Update
+from isthmus.methods.base import Plan, Survey, Update
 from isthmus.methods.side_by_side import DomainNetworks, SideBySide
 from isthmus.nn.matched_layers import MatchedLayers
 from isthmus.nn.pull import Pull
@@ -136,6 +136,11 @@ class JointIRLS(SideBySide):
         if len(self.weightings) < 2:
             return False
         return bool((self.weightings[-1] - self.weightings[-2]).abs().max() <= self.tolerance)
+
+    def check(self, plan: Plan) -> None:
+        if self.weighting is not None and self.initial_share < 1:
+            instead = "joint_irls:weighting=none"
+            leaves_an_epoch(plan.epochs, of="joint_irls", instead=instead, initial_share=self.initial_share)
 
     def before_epoch(self, epoch: int, progress: float, survey: Survey) -> None:
         squared = self.layers.squared_distances()

@@ -43,7 +43,7 @@ class Adversary(nn.Module, ABC):
         Raises:
             OptionError: no epoch begins after `start`.
         """
-        leaves_an_epoch(plan.epochs, of=self.name, start=self.start)
+        leaves_an_epoch(plan.epochs, of=self.name, instead=f"{self.name}:start=0", start=self.start)
 
     @abstractmethod
     def update(self, source: Dense, target: Dense, on: tuple[str, ...]) -> Update:

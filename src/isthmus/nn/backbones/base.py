@@ -100,7 +100,7 @@ class Backbone(nn.Module):
         for module in self._frozen():
             module.eval()
         if self.batch_norm == "frozen":
-            for layer in batch_norms(self):
+            for layer in batch_norms(self.own_layers()):
                 layer.eval()
         return self
 
@@ -109,6 +109,10 @@ class Backbone(nn.Module):
         super().requires_grad_(requires_grad)
         for module in self._frozen():
             module.requires_grad_(False)
+        return self
+
+    def own_layers(self) -> nn.Module:
+        """What the policy `frozen` speaks of: the layers that the backbone came with."""
         return self
 
     def _frozen(self) -> list[nn.Module]:
@@ -134,6 +138,9 @@ class WithNeck(Backbone):
 
     def encoder(self) -> nn.Sequential:
         return nn.Sequential(*self.backbone.encoder(), *self.hidden)
+
+    def own_layers(self) -> nn.Module:
+        return self.backbone  # a neck is fresh: in a classifier its batch norm is trained too
 
     def forward(self, images: Tensor) -> Tensor:
         features: Tensor = self.hidden(self.backbone(images))
