@@ -13,6 +13,7 @@ import pytest
 from cli_folders import write_classes, write_images
 from small_problems import Command
 
+from isthmus.cli.flags import Folders, Training
 from isthmus.cli.parsing import Changes, call, command_parser
 from isthmus.data.recipes import Recipe
 from isthmus.data.tasks import Setting
@@ -119,6 +120,8 @@ OWN = ("compare", "--source", "@source", "--target", "@target", "--batch-size", 
         (("--methods", "dann:layers=-1"), "`layers` of at least 0, but got -1"),
         (("--methods", "source_only", "dann:gamma=x"), "Expected `gamma` of `dann`"),
         (("--methods", "dann", "dann"), "different methods"),
+        (("--methods", "dann", "mnist-usps"), "but got the problem `mnist-usps`. Give it before `--methods`."),
+        (("--methods", "dann", "rooms.yaml"), "but got the problem `rooms.yaml`. Give it before `--methods`."),
         (("--methods",), "expected at least one argument"),
         (("--out", "@file"), "but a file is there. Choose another with `--out`."),
         (("--resume", "--overwrite"), "one of `--resume` and `--overwrite`, but got both"),
@@ -209,12 +212,43 @@ def test_none_is_a_value_that_is_given(none: str) -> None:
     assert given.pop() == {"clip_norm": 2.0}
 
 
+@pytest.mark.parametrize("from_file", [False, True], ids=["flags", "file"])
+def test_a_tilde_is_the_home_folder_in_every_path(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, from_file: bool
+) -> None:
+    given: list[Any] = []
+
+    def command(images: list[Path], *, spare: Path | None = None, training: Training, folders: Folders) -> None:
+        given.extend([images, spare, training, folders])
+
+    monkeypatch.setenv("HOME", str(tmp_path))
+    arguments = ["~/a", "b", "--out=~/c", "--source=~/d", "--target=~/e", "--domains", "~/f", "g~", "--data-root=~/h"]
+    if from_file:
+        config = "{out: ~/c, source: ~/d, target: ~/e, domains: [~/f, g~], data_root: ~/h}"
+        (tmp_path / "config.yaml").write_text(config)
+        arguments = ["~/a", "b", "--config", str(tmp_path / "config.yaml")]
+    call(command, command_parser(command).parse_args(arguments))
+    images, spare, training, folders = given
+    assert images == [tmp_path / "a", Path("b")]
+    assert spare is None
+    assert (training.out, training.data_root) == (tmp_path / "c", tmp_path / "h")
+    assert (folders.source, folders.target) == (tmp_path / "d", tmp_path / "e")
+    assert list(folders.domains) == [tmp_path / "f", Path("g~")]
+
+
+def test_the_home_folder_of_nobody_is_refused(refuse: Callable[..., str]) -> None:
+    message = refuse("report", "~nobody-here/out")
+    assert "a user after `~`, but got `~nobody-here/out`. Write `./~nobody-here/out`" in message
+
+
 @pytest.mark.parametrize("own", [True, False], ids=["folders", "built in"])
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
         (("--seeds", "0"), "`seeds` of at least 1, but got 0"),
         (("--methods", "dann", "dann"), "different methods"),
+        (("--methods", "dann", "mnist-usps"), "but got the problem `mnist-usps`. Give it before `--methods`."),
+        (("--methods", "dann", "rooms.yaml"), "but got the problem `rooms.yaml`. Give it before `--methods`."),
         (("--methods", "source_only", "dann:gama=3"), "`dann` has no option `gama`"),
         (("--methods", "dann:gamma=x"), "Expected `gamma` of `dann`"),
         (("--methods", "dann+dfb"), "did you mean `+dfa`"),

@@ -11,14 +11,16 @@ from typing import Any
 
 import pytest
 import torch
-from small_problems import images_problem, vectors_problem
+from small_problems import IMAGE_PROBLEMS, images_problem, joint_problem, pixels_problem, vectors_problem
 
 import isthmus
 from isthmus.data.inputs import ImageInput
 from isthmus.data.problems import Problem
 from isthmus.data.recipes import Recipe
 from isthmus.data.samples import ArraySamples
+from isthmus.engine.hardware import Hardware
 from isthmus.errors import DataError, IsthmusError, OptionError, RunFolderError
+from isthmus.experiments.folders import comparison_folder, open_folder, run_folder
 
 RECIPE = Recipe(epochs=1, batch_size=8)
 
@@ -84,6 +86,121 @@ def test_overwrite_replaces_everything(finished: Path) -> None:
     (finished / "runs" / "stale").mkdir()
     compare(finished, "dann", overwrite=True)
     assert [path.name for path in (finished / "runs").iterdir()] == ["dann-seed0"]
+
+
+@pytest.mark.parametrize("place", [".", "link"])
+def test_overwrite_leaves_the_folder_and_what_is_not_of_isthmus(
+    finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str
+) -> None:
+    own = {"notes.txt": b"precious", "photos/cat/1.png": b"image", ".notes.txt.swp": b"", "runs.txt": b""}
+    for name, content in own.items():
+        (finished / name).parent.mkdir(parents=True, exist_ok=True)
+        (finished / name).write_bytes(content)
+    (tmp_path / "link").symlink_to(finished)
+    number = finished.stat().st_ino
+    monkeypatch.chdir(finished if place == "." else tmp_path)
+    compare(Path(place), "dann", overwrite=True)
+    assert {name: content for name, content in files(finished).items() if name in own} == own
+    assert [path.name for path in (finished / "runs").iterdir()] == ["dann-seed0"]
+    assert finished.stat().st_ino == number
+
+
+@pytest.mark.parametrize(
+    ("method", "problem"),
+    [
+        ("dann", images_problem),
+        ("joint_irls", joint_problem),
+        ("baseline", pixels_problem),
+        ("share_all", IMAGE_PROBLEMS["autoencoder"]),
+    ],
+)
+def test_overwrite_deletes_all_that_a_run_writes(tmp_path: Path, method: str, problem: Any) -> None:
+    hardware = Hardware(accelerator="cpu", tensorboard=True)
+    run = isthmus.fit(
+        method, replace(problem(), recipe=replace(RECIPE, epochs=2)), out=tmp_path / "out", hardware=hardware
+    )
+    (run.folder / ".history.json.0123.part").touch()
+    assert (run.folder / "tensorboard").is_dir()
+    config = json.loads((run.folder / "config.json").read_text())
+    open_folder(run.folder, config, resume=False, overwrite=True)
+    assert [path.name for path in run.folder.iterdir()] == ["config.json"]
+
+
+def test_a_link_that_is_written_over_leaves_what_it_points_to(finished: Path, tmp_path: Path) -> None:
+    moved = (finished / "runs").rename(tmp_path / "elsewhere")
+    (finished / "runs").symlink_to(moved)
+    before = files(moved)
+    compare(finished, overwrite=True)
+    assert not (finished / "runs").is_symlink()
+    assert files(moved) == before
+
+
+@pytest.mark.parametrize("options", [{}, {"overwrite": True}, {"resume": True}])
+def test_what_a_kill_left_of_the_first_file_is_no_run(tmp_path: Path, options: dict[str, bool]) -> None:
+    (tmp_path / ".config.json.0123456789abcdef.part").write_text('{"meth')
+    assert fit(tmp_path, **options).result["method"] == "source_only"
+
+
+def cut(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:100])
+
+
+def hold_code(path: Path) -> None:
+    """What torch refuses to read with advice to read it nevertheless."""
+    torch.save({"trainer": Path("x")}, path)
+
+
+@pytest.mark.parametrize(
+    ("name", "damage"), [("checkpoint.pt", cut), ("checkpoint.pt", hold_code), ("result.json", cut)]
+)
+def test_a_damaged_file_costs_one_run(finished: Path, name: str, damage: Any) -> None:
+    compare(finished, "dann", resume=True)
+    kept, run = finished / "runs" / "source_only-seed0", finished / "runs" / "dann-seed0"
+    if name == "checkpoint.pt":  # as of a run that was killed
+        (run / "result.json").unlink()
+    damage(run / name)
+    before = files(kept)
+    with pytest.raises(RunFolderError) as refusal:
+        compare(finished, "source_only", "dann", resume=True)
+    assert str(run / name) in str(refusal.value)
+    assert f"Delete the folder {run} and use `--resume`" in str(refusal.value)
+    assert not any(word in str(refusal.value) for word in ("--overwrite", "weights_only", "edited"))
+    shutil.rmtree(run)
+    results = compare(finished, "source_only", "dann", resume=True).results
+    assert [row["method"] for row in results["runs"]] == ["source_only", "dann"]
+    assert files(kept) == before
+
+
+def test_damaged_results_cost_no_run(finished: Path) -> None:
+    before = files(finished / "runs"), (finished / "results.json").read_bytes()
+    cut(finished / "results.json")
+    with pytest.raises(RunFolderError, match=r"results\.json`.* Delete it, and run .* again with `--resume`\.$"):
+        compare(finished, resume=True)
+    (finished / "results.json").unlink()
+    compare(finished, resume=True)
+    assert (files(finished / "runs"), (finished / "results.json").read_bytes()) == before
+
+
+@pytest.mark.parametrize("name", ["checkpoint.pt", "result.json"])
+def test_a_damaged_file_of_a_single_run(tmp_path: Path, name: str) -> None:
+    fit(tmp_path)
+    if name == "checkpoint.pt":
+        (tmp_path / "result.json").unlink()
+    cut(tmp_path / name)
+    with pytest.raises(RunFolderError, match=rf"{name}.*Start anew with `--overwrite`\.$"):
+        fit(tmp_path, resume=True)
+    assert fit(tmp_path, overwrite=True).result["method"] == "source_only"
+
+
+def test_a_tilde_is_the_home_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    assert fit(Path("~/one")).folder == tmp_path / "one"
+    assert compare(Path("~/several")).folder == tmp_path / "several"
+    assert {path.name for path in tmp_path.iterdir()} == {"one", "several"}
+    for folder in (comparison_folder, lambda out, name: run_folder(out, name, "dann", 0)):
+        with pytest.raises(RunFolderError, match=r"a user after `~`, but got ~nobody-here/x.*`--out`"):
+            folder("~nobody-here/x", "rows")
 
 
 @pytest.mark.parametrize(

@@ -5,11 +5,15 @@ from collections.abc import Callable
 from html.parser import HTMLParser
 from pathlib import Path
 
+import numpy as np
 import pytest
 from fabricated_results import make_results, run_record
 
 from isthmus.errors import RunFolderError
+from isthmus.names import MADE
 from isthmus.report.html import findings, write_report
+from isthmus.report.images import IMAGE_VIEWS
+from isthmus.report.pixelwise import DENSE_VIEWS
 from isthmus.report.results import Results
 
 VOID = {"meta", "img", "br", "wbr"}
@@ -105,6 +109,43 @@ def test_report_without_exam(write: Callable[..., Path]) -> None:
     assert "Learning curves" in page.sections
     assert "Accuracy is unknown" in page.text
     assert page.classes.count("unknown") == 6
+
+
+def write_pixels(folder: Path, *known: str) -> None:
+    """Predicted and true depths of two images, and features."""
+    arrays = {name: np.ones((2, 8, 8)) for name in ("predicted_depth", *known)}
+    features = {f"features_layer-2_{domain}": np.eye(2) for domain in ("source", "target")}
+    np.savez(folder / DENSE_VIEWS, picture=np.zeros((2, 8, 8, 3), np.uint8), **arrays, **features)
+
+
+def test_the_captions_of_pictures_say_whether_they_are_the_exams(write: Callable[..., Path]) -> None:
+    run = run_record("dann", 0, 0.5)
+    folder = write(make_results([run]), views=False)
+    write_pixels(folder / run["folder"], "truth_depth")
+    assert "Exam images, the truth, and the last model of each method's first seed. White: no label." in (
+        report(folder).text
+    )
+    run = run_record("dann", 0, None)
+    folder = write(make_results([run], exam=False), views=False)
+    write_pixels(folder / run["folder"])
+    text = report(folder).text
+    assert "Training images of the target, their labels where there are some, and the last model of each" in text
+    for word in ("Exam images", "the truth", "true depth"):
+        assert word not in (folder / "report.html").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(("exam", "shown"), [(True, "Exam images"), (False, "Training images")])
+def test_the_captions_of_completed_images_say_whether_they_are_the_exams(
+    write: Callable[..., Path], exam: bool, shown: str
+) -> None:
+    run = run_record("dann", 0, 0.5 if exam else None)
+    results = make_results([run], exam=exam)
+    for domain in results["problem"]["domains"]:
+        domain["tasks"] = ["completion"]
+    folder = write(results, views=False)
+    images = np.zeros((2, 3, 8, 8, 3), np.uint8)
+    np.savez(folder / run["folder"] / IMAGE_VIEWS, **{"image": images, "with hole": images, MADE: images})
+    assert f"Images {shown}, the same with the hole, and how the last model" in report(folder).text
 
 
 def test_report_of_a_single_run_in_the_folder_itself(write: Callable[..., Path]) -> None:

@@ -124,7 +124,7 @@ class Training:
             instead of its centre's.
         data_root: where benchmark data lies; by default `ISTHMUS_DATA`, else ~/.cache/isthmus.
         resume: continue what was killed, exactly.
-        overwrite: replace what is in the output folder.
+        overwrite: replace what isthmus wrote into the output folder.
         json: print the content of results.json.
     """
 

@@ -12,6 +12,7 @@ import inspect
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, fields, is_dataclass, replace
+from pathlib import Path
 from types import NoneType
 from typing import Any, Generic, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
@@ -83,19 +84,37 @@ def command_parser(command: Callable[..., None]) -> ArgumentParser:
 
 
 def call(command: Callable[..., None], options: Namespace) -> None:
-    """Call `command` with parsed options."""
+    """Call `command` with parsed options.
+
+    Raises:
+        OptionError: a path in the home of a user who is not known.
+    """
     arguments = {}
     for parameter in _parameters(command):
         group = _dataclass_of(parameter.type)
         if group is None:
-            arguments[parameter.name] = options.get(parameter.name, parameter.default)
+            arguments[parameter.name] = _expanded(options.get(parameter.name, parameter.default))
             continue
-        values = {member.name: options[member.name] for member in fields(group) if member.name in options}
+        values = {member.name: _expanded(options[member.name]) for member in fields(group) if member.name in options}
         if get_origin(parameter.type) is Changes:
             arguments[parameter.name] = Changes({k: None if v == "None" else v for k, v in values.items()})
         else:
             arguments[parameter.name] = group(**values)
     command(**arguments)
+
+
+def _expanded(value: Any) -> Any:
+    """Paths, alone or in a list, with `~` as the home folder: the shell leaves it in `--out=~/x` and in files."""
+    if isinstance(value, (list, tuple)):
+        return type(value)(_expanded(element) for element in value)
+    if not isinstance(value, Path):
+        return value
+    try:
+        return value.expanduser()
+    except RuntimeError as error:
+        raise OptionError(
+            f"Expected the name of a user after `~`, but got `{value}`. Write `./{value}` for a file of that name."
+        ) from error
 
 
 def explain(error: Exception, name: str, command: Callable[..., None]) -> OptionError:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from pickle import UnpicklingError
 from typing import Any, cast
 
 import torch
@@ -34,14 +33,17 @@ def save_checkpoint(path: Path, state: dict[str, Any]) -> None:
     write_atomically(path, lambda part: torch.save(state, part))
 
 
-def load_checkpoint(path: Path) -> dict[str, Any]:
+def load_checkpoint(path: Path, remedy: str = "Start anew with `--overwrite`.") -> dict[str, Any]:
     """Read what `save_checkpoint` wrote; no code in the file is run.
+
+    Args:
+        path: of the file.
+        remedy: what to do if it is damaged.
 
     Raises:
         RunFolderError: the file is damaged.
     """
     try:
         return cast("dict[str, Any]", torch.load(path, map_location="cpu", weights_only=True))
-    except (OSError, RuntimeError, EOFError, UnpicklingError) as error:
-        reason = (str(error).splitlines() or [type(error).__name__])[0]
-        raise RunFolderError(f"The checkpoint {path} is damaged: {reason}. Start anew with `--overwrite`.") from error
+    except Exception as error:  # of many types; torch's texts advise to run code in the file
+        raise RunFolderError(f"The checkpoint {path} is damaged. {remedy}") from error

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -68,7 +68,7 @@ class Trainer:
         if self.layout.channels_last:
             self.method.to(memory_format=torch.channels_last)
         self.stages = method.stages()
-        self._check_stages()
+        check_stages(self.stages, self.steps)
         self._enter(self._stage_at(0))
 
     def run(self, after_epoch: AfterEpoch) -> None:
@@ -154,16 +154,6 @@ class Trainer:
             self.stepper.step(update)
             meter.add(update.log)
 
-    def _check_stages(self) -> None:
-        """Refuse a run too short for one of its stages."""
-        ends = [0, *(math.ceil(stage.until * self.steps) for stage in self.stages)]
-        for stage, start, end in zip(self.stages, ends, ends[1:]):
-            if start >= end:
-                raise OptionError(
-                    f"Expected a step in each stage of training, but stage `{stage.name}`, until {stage.until:g} of "
-                    f"the run, gets none of {self.steps}. Use more `--epochs`, or let the stages end elsewhere."
-                )
-
     def _stage_at(self, step: int) -> Stage[Any]:
         return next((stage for stage in self.stages if step / self.steps < stage.until), self.stages[-1])
 
@@ -190,6 +180,23 @@ class Trainer:
                 f"Training diverged in epoch {self.epoch}: {', '.join(broken)} became NaN or infinite. "
                 f"Use a smaller `--lr` (now {self.problem.recipe.lr:g}) or set `--clip-norm 1`."
             )
+
+
+def check_stages(stages: Iterable[Stage[Any]], steps: int) -> None:
+    """Refuse a run too short for one of its stages.
+
+    Raises:
+        OptionError: naming the stage.
+    """
+    start = 0
+    for stage in stages:
+        end = math.ceil(stage.until * steps)
+        if start >= end:
+            raise OptionError(
+                f"Expected a step in each stage of training, but stage `{stage.name}`, until {stage.until:g} of the "
+                f"run, gets none of {steps}. Use more `--epochs`, or let the stages end elsewhere."
+            )
+        start = end
 
 
 def _begin(stage: Stage[Any]) -> None:

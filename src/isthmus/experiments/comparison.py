@@ -44,7 +44,7 @@ class Comparison:
 
 def compare(
     methods: str | Sequence[str] = (),
-    problem: str | Problem = "digits-photo",
+    problem: str | Path | Problem = "digits-photo",
     *,
     seeds: int = 1,
     first_seed: int = 0,
@@ -78,7 +78,7 @@ def compare(
         data_root: where benchmark data lies; `ISTHMUS_DATA` by default.
         hardware: devices, processes and precision.
         resume: continue a killed comparison exactly, or add to a finished one.
-        overwrite: replace what is in `out`.
+        overwrite: replace what isthmus wrote into `out`.
 
     Raises:
         IsthmusError: one of its kinds, before training wherever possible; what is already computed stays.

@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from isthmus.data.benchmarks import is_problem_file, load_problem
+from isthmus.data.digests import data_digests
 from isthmus.data.inputs import ImageInput, VectorInput
-from isthmus.data.problems import Exam
+from isthmus.data.problems import Exam, Problem
 from isthmus.data.readers.labelled import exam_from_folder, unlabelled_images
+from isthmus.data.samples import Subset
 from isthmus.data.tasks import Labels
 from isthmus.errors import DataError, ModelFileError, OptionError
 from isthmus.evaluation.dense_models import DenseModel
 from isthmus.evaluation.inference import device_of, infer
 from isthmus.evaluation.metrics import accuracy, class_accuracies
 from isthmus.evaluation.models import DESCRIPTION, Model, load_model
-from isthmus.experiments.job import LAST, SELECTED
+from isthmus.experiments.folders import LAST, SELECTED
 from isthmus.names import Accelerator, OnBadImage
 
 
@@ -109,7 +111,8 @@ def exam_of(model: Model | DenseModel, problem: str | None, data_root: Path | No
 
     Raises:
         OptionError: no exam is known.
-        DataError: it is of other domains than the model's, or its images or vectors are stored otherwise.
+        DataError: it is of other domains than the model's, its images or vectors are stored otherwise, or it was held
+            out of images that have changed since.
     """
     name = str(model.trained_on.get("problem", {}).get("name", "")) if problem is None else problem
     if problem is None and not model.trained_on.get("built_in"):
@@ -131,7 +134,27 @@ def exam_of(model: Model | DenseModel, problem: str | None, data_root: Path | No
             f"The model was not trained for `{name}`: expected samples stored as {expected[0]} and seen as "
             f"{expected[1]}, but got {got[0]} and {got[1]}. {advice}"
         )
+    if _held_out(exam, found) and _changed(exam, found, model.trained_on):
+        raise DataError(
+            f"Expected the images of `{name}` that were held out when the model was trained, but they have changed "
+            f"since: of those that are held out now it may have seen some. {advice}"
+        )
     return exam
+
+
+def _held_out(exam: Exam, problem: Problem) -> bool:
+    """Whether the exam's samples were drawn from those of a domain, which another draw would have trained on."""
+    trained = [domain.samples.samples for domain in problem.domains if isinstance(domain.samples, Subset)]
+    return isinstance(exam.samples, Subset) and any(samples is exam.samples.samples for samples in trained)
+
+
+def _changed(exam: Exam, problem: Problem, trained_on: Mapping[str, Any]) -> bool:
+    """Whether a model that was trained on a problem of this name had another exam."""
+    if trained_on.get("problem", {}).get("name") != problem.name:
+        return False
+    number = next(number for number, part in enumerate(problem.exams, start=1) if part is exam)
+    place = f"exam {number} ({exam.name})"
+    return bool(trained_on.get("data", {}).get(place) != data_digests(problem)[place])
 
 
 def predict_images(

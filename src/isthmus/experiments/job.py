@@ -19,18 +19,16 @@ from isthmus.engine.trainer import Trainer
 from isthmus.errors import OptionError
 from isthmus.evaluation.examination import examine
 from isthmus.experiments.artifacts import Shown, model_of
-from isthmus.experiments.folders import open_folder, read_json, write_json
+from isthmus.experiments.folders import CHECKPOINT, LAST, SELECTED, open_folder, write_json
 from isthmus.experiments.networks import backbone_for
 from isthmus.experiments.record import Record
 from isthmus.experiments.results import run_result
 from isthmus.methods import Method, build_method
 from isthmus.names import slug
-from isthmus.report.results import RESULT, RunRecord
+from isthmus.report.results import RESULT, RunRecord, read_json
 
 if TYPE_CHECKING:
     from lightning.fabric import Fabric
-
-CHECKPOINT, LAST, SELECTED = "checkpoint.pt", "last", "selected"
 
 
 @dataclass(frozen=True)
@@ -72,7 +70,7 @@ class Job:
         """Train, examine after epochs, and write the run's folder; with `resume`, a finished run is only read."""
         on_first_process(fabric, lambda: open_folder(self.folder, self.config, resume=resume, overwrite=overwrite))
         if resume and (self.folder / RESULT).is_file():
-            return cast("RunRecord", read_json(self.folder / RESULT))
+            return cast("RunRecord", read_json(self.folder / RESULT, self._remedy))
         with _deterministic():
             try:
                 return self._train(fabric, hardware, resume=resume)
@@ -96,7 +94,7 @@ class Job:
         )
         record, shown = Record(), Shown(method, self.problem)
         if resume and (self.folder / CHECKPOINT).is_file():
-            state = load_checkpoint(self.folder / CHECKPOINT)
+            state = load_checkpoint(self.folder / CHECKPOINT, self._remedy)
             trainer.load_state_dict(state["trainer"])
             record = Record(**state["record"])
         tensorboard = on_first_process(fabric, lambda: hardware.tensorboard_logger(self.folder))
@@ -119,6 +117,13 @@ class Job:
         result = run_result(self.method, self.seed, self.problem, trainer, record, self.select_by, self.place)
         on_first_process(fabric, lambda: self._write_end(shown, method, record, result))
         return result
+
+    @property
+    def _remedy(self) -> str:
+        """What to do about a damaged file of the run, at no cost to others."""
+        if self.place == ".":
+            return "Start anew with `--overwrite`."
+        return f"Delete the folder {self.folder} and use `--resume`: only this run is trained again."
 
     def _method(self) -> Method[Any]:
         torch.manual_seed(self.seed)

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from isthmus.checks import random_seed
-from isthmus.data.benchmarks import load_problem, setting_of
+from isthmus.data.benchmarks import entries, is_problem_file, load_problem, setting_of
 from isthmus.data.loaders import revealed, steps_per_epoch
 from isthmus.data.problems import Problem
 from isthmus.data.recipes import Recipe
@@ -20,13 +20,14 @@ from isthmus.data.samples import Samples
 from isthmus.data.tasks import Setting
 from isthmus.engine.hardware import Hardware, on_first_process
 from isthmus.engine.parts import spreads
+from isthmus.engine.trainer import check_stages
 from isthmus.errors import OptionError, RunFolderError, SettingError
 from isthmus.evaluation.dense_models import DenseModel, load_dense_model
 from isthmus.evaluation.image_models import ImageModel, load_image_model
 from isthmus.evaluation.models import DESCRIPTION, Model, load_model, predicted_by
 from isthmus.experiments.evaluation import model_folder
-from isthmus.experiments.folders import run_folder
-from isthmus.experiments.job import LAST, Job
+from isthmus.experiments.folders import LAST, run_folder
+from isthmus.experiments.job import Job
 from isthmus.experiments.networks import backbone_for
 from isthmus.experiments.results import conditions, write_results
 from isthmus.files import replacing
@@ -111,7 +112,7 @@ def _copy(file: str, place: str) -> None:
 
 def fit(
     method: str,
-    problem: str | Problem = "digits-photo",
+    problem: str | Path | Problem = "digits-photo",
     *,
     out: str | Path | None = None,
     seed: int = 0,
@@ -138,7 +139,7 @@ def fit(
         data_root: where benchmark data lies; `ISTHMUS_DATA` by default.
         hardware: devices, processes and precision.
         resume: continue a killed run exactly.
-        overwrite: replace what is in `out`.
+        overwrite: replace what isthmus wrote into `out`.
 
     Raises:
         IsthmusError: one of its kinds, before training wherever possible; what is already computed stays.
@@ -158,7 +159,7 @@ def fit(
 
 def resolve(
     methods: Iterable[str],
-    problem: str | Problem,
+    problem: str | Path | Problem,
     data_root: str | Path | None,
     recipe: Recipe | None,
     backbone: str | None,
@@ -175,7 +176,7 @@ def resolve(
         raise OptionError(f"Expected `recipe` to be a `Recipe(epochs=…)`, but got {recipe!r}.")
     first = sizing_backbone(backbone, backbones)
     check_setting(methods, setting_for(problem))
-    if isinstance(problem, str):
+    if not isinstance(problem, Problem):
         problem = load_problem(problem, Path(data_root) if data_root else None, backbone=first)
     own = () if backbone else problem.backbones
     return replace(
@@ -197,9 +198,9 @@ def sizing_backbone(backbone: str | None, backbones: Sequence[str]) -> str | Non
     return backbone or next(iter(backbones), None)
 
 
-def setting_for(problem: str | Problem) -> Setting:
+def setting_for(problem: str | Path | Problem) -> Setting:
     """The setting of a problem or of a built-in problem's name, without reading its data."""
-    return setting_of(problem) if isinstance(problem, str) else problem.setting
+    return problem.setting if isinstance(problem, Problem) else setting_of(str(problem))
 
 
 def check_setting(methods: Iterable[str], setting: str) -> None:
@@ -207,8 +208,12 @@ def check_setting(methods: Iterable[str], setting: str) -> None:
 
     Raises:
         SettingError: naming the first method that does not fit, and what it is for.
+        OptionError: an unknown method.
     """
+    problems = {entry.name for entry in entries()}
     for name in methods:
+        if name.partition(":")[0] in problems or is_problem_file(name):
+            raise OptionError(f"Expected names of methods, but got the problem `{name}`. Give it before `--methods`.")
         entry = method_entry(name)
         if entry.setting != str(setting):
             raise SettingError(
@@ -221,12 +226,12 @@ def check_startable(methods: Iterable[str], problem: Problem, processes: int) ->
     """Build everything once, so that a later method's option fails before an earlier one is trained or a folder made.
 
     Raises:
-        OptionError: an option or a name of a method or of the backbone, inputs or a number of epochs that a method
+        OptionError: an option or a name of a method or of the backbone, inputs or a length of the run that a method
             cannot do with, or a batch that processes cannot share.
         DataError: a domain smaller than a batch, or classes that a method cannot do with.
         SettingError: an oracle, and a problem that gives no labels for it.
     """
-    steps_per_epoch(problem)
+    steps = steps_per_epoch(problem) * problem.recipe.epochs
     with torch.random.fork_rng(devices=()):
         backbone = backbone_for(problem)
         counts = tuple(domain.labels.counts for domain in problem.domains if domain.labels)
@@ -234,6 +239,7 @@ def check_startable(methods: Iterable[str], problem: Problem, processes: int) ->
         for name in methods:
             method = build_method(name, backbone, *problem.outputs)
             method.check(plan)
+            check_stages(method.stages(), steps)
             if method.oracle:
                 revealed(problem)
             if not spreads(method, problem, processes):

@@ -215,7 +215,7 @@ def read_results(folder: Path) -> Results:
             f"Expected an output folder with `results.json`, but `{path}` does not exist. "
             "Give the folder that `isthmus compare` or `isthmus fit` wrote."
         )
-    content = _read_json(path)
+    content = read_json(path, "Delete it, and run the command that wrote it again with `--resume`.")
     schema = content.get("schema") if isinstance(content, dict) else None
     if schema != SCHEMA:
         raise RunFolderError(
@@ -241,7 +241,7 @@ def read_history(folder: Path) -> list[EpochRow]:
             f"Expected a run's folder with `history.json`, but `{path}` does not exist. "
             "Keep the runs' folders beside `results.json`, or run the command again."
         )
-    return cast(list[EpochRow], _read_json(path))
+    return cast(list[EpochRow], read_json(path))
 
 
 def read_views(folder: Path) -> Views | None:
@@ -284,10 +284,17 @@ def read_arrays(path: Path, needed: Sequence[str] = ()) -> dict[str, NDArray[Any
         ) from error
 
 
-def _read_json(path: Path) -> Any:
+def read_json(path: Path, remedy: str = "Was it edited by hand? Run the command again.") -> Any:
+    """Plain data.
+
+    Args:
+        path: of the file.
+        remedy: what to do if it is damaged.
+
+    Raises:
+        RunFolderError: it is no JSON.
+    """
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:
-        raise RunFolderError(
-            f"Expected JSON in `{path}`, but got: {error}. Was it edited by hand? Run the command again."
-        ) from error
+        raise RunFolderError(f"Expected JSON in `{path}`, but got: {error}. {remedy}") from error

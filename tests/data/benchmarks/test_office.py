@@ -46,6 +46,13 @@ def test_layouts(tmp_path: Path, folder: str, domains: dict[str, int], inside: s
     )
 
 
+def test_archives_beside_the_folders_are_passed_over(tmp_path: Path) -> None:
+    write_objects(tmp_path / "office31", {"amazon": 2, "webcam": 2})
+    for archive in (tmp_path / "Office-31.zip", tmp_path / "office31" / "Amazon.zip"):
+        archive.write_bytes(b"")
+    assert len(load_problem("office31:amazon-webcam", tmp_path).source.samples) == 4
+
+
 def test_missing_domain_says_what_to_put_where(tmp_path: Path) -> None:
     write_objects(tmp_path / "office31", {"amazon": 2})
     with pytest.raises(DataError, match=r"domain `webcam` of `office31` at `.*office31/webcam`.*office31/webcam/CLASS"):

@@ -63,6 +63,17 @@ def test_exam_on_samples_whose_labels_are_trained_on_is_refused(rows: np.ndarray
         array_problem(T, [0, 1] * 5, X, exam=(rows, [0] * len(rows)))
 
 
+def test_samples_that_are_repeated_are_equal_by_chance() -> None:
+    """As those of a table of a few values are."""
+    table = np.array(np.meshgrid([0, 1], [0, 1], [0, 1])).reshape(3, 8).T.astype(np.float32)
+    source, target = np.concatenate([table, table]), table[::-1]
+    problem = array_problem(source, [0, 1] * 8, target, exam=(table[:5], [0] * 5))
+    assert problem.exam is not None
+    assert problem.exam.transductive
+    with pytest.raises(DataError, match="8 of both"):
+        array_problem(table, [0, 1] * 4, target, exam=(table, [0] * 8))
+
+
 def test_images_of_an_exam_are_compared_as_they_are_stored() -> None:
     others = 255 - PIXELS
     assert not array_problem(PIXELS, [0, 1] * 3, others, exam=(others[:2] // 2, [0, 1])).exams[0].transductive

@@ -23,14 +23,15 @@ class Pictures:
 
     classes = ("cat", "dog")
 
-    def __init__(self, labelled: bool = True) -> None:
+    def __init__(self, labelled: bool = True, inverted: bool = False) -> None:
         self.labelled = labelled
+        self.pixels = 255 - PIXELS if inverted else PIXELS
 
     def __len__(self) -> int:
         return len(PIXELS)
 
     def __getitem__(self, index: int) -> Any:
-        image = Image.fromarray(PIXELS[index])
+        image = Image.fromarray(self.pixels[index])
         return (image, index % 2) if self.labelled else image
 
 
@@ -40,7 +41,8 @@ def read(samples: Any) -> np.ndarray:
 
 @pytest.mark.parametrize("memory_budget", [0, 2**30])
 def test_pictures(memory_budget: int) -> None:
-    problem = dataset_problem(Pictures(), Pictures(labelled=False), Pictures(), memory_budget=memory_budget)
+    target, exam = Pictures(labelled=False), Pictures(inverted=True)
+    problem = dataset_problem(Pictures(), target, exam, memory_budget=memory_budget)
     assert isinstance(problem.source.samples, ArraySamples if memory_budget else MappedSamples)
     assert problem.task.classes == ("cat", "dog")
     assert problem.target.labels is None
@@ -48,12 +50,13 @@ def test_pictures(memory_budget: int) -> None:
     assert problem.source.labels.values.tolist() == [0, 1] * 3
     assert problem.exam is not None
     assert not problem.exam.transductive
-    for samples in (problem.source.samples, problem.target.samples, problem.exam.samples):
-        np.testing.assert_array_equal(read(samples), PIXELS.transpose(0, 3, 1, 2))
+    for samples, pixels in ((problem.source.samples, PIXELS), (problem.target.samples, PIXELS)):
+        np.testing.assert_array_equal(read(samples), pixels.transpose(0, 3, 1, 2))
+    np.testing.assert_array_equal(read(problem.exam.samples), 255 - PIXELS.transpose(0, 3, 1, 2))
 
 
 def test_labels_of_the_target_are_not_an_exam_unless_asked_for() -> None:
-    target = Pictures()
+    target = Pictures(inverted=True)
     assert dataset_problem(Pictures(), target).exam is None
     problem = dataset_problem(Pictures(), target, target)
     assert problem.target.labels is None
@@ -68,9 +71,9 @@ def test_tensor_items(scale: int) -> None:
     images = torch.from_numpy(PIXELS).permute(0, 3, 1, 2)
     images = images if scale == 1 else images.float() / 255
     data = TensorDataset(images, torch.arange(6) % 2)
-    other = TensorDataset(*data.tensors)
+    other = TensorDataset(images.flip(2), torch.arange(6) % 2)
     problem = dataset_problem(data, other, other)  # type: ignore[arg-type]
-    np.testing.assert_array_equal(read(problem.target.samples), PIXELS.transpose(0, 3, 1, 2))
+    np.testing.assert_array_equal(read(problem.target.samples), PIXELS[:, ::-1].transpose(0, 3, 1, 2))
     assert problem.task.classes == ("0", "1")
 
 
@@ -103,16 +106,32 @@ class Named(list[Any]):
         self.classes = classes
 
 
-def items(*labels: int, vectors: bool) -> list[Any]:
-    images = torch.randn(6, 4) if vectors else torch.from_numpy(PIXELS).permute(0, 3, 1, 2)
+def items(*labels: int, vectors: bool, inverted: bool = False) -> list[Any]:
+    pixels = 255 - PIXELS if inverted else PIXELS
+    images = torch.randn(6, 4) if vectors else torch.from_numpy(pixels).permute(0, 3, 1, 2)
     return list(zip(images, labels))
+
+
+@pytest.mark.parametrize("memory_budget", [0, 2**30])
+def test_an_exam_on_the_sources_images_is_refused_where_they_can_be_compared(memory_budget: int) -> None:
+    target, same = Pictures(labelled=False, inverted=True), Pictures()
+    if memory_budget:
+        with pytest.raises(DataError, match=r"`exam`: expected other samples than `source`.* got 6 of both"):
+            dataset_problem(Pictures(), target, same, memory_budget=memory_budget)
+    else:
+        assert len(dataset_problem(Pictures(), target, same, memory_budget=memory_budget).exams) == 1
+
+
+def test_an_exam_of_equal_images_is_transductive() -> None:
+    problem = dataset_problem(Pictures(), Pictures(labelled=False, inverted=True), Pictures(inverted=True))
+    assert problem.exams[0].transductive
 
 
 @pytest.mark.parametrize("vectors", [False, True])
 @pytest.mark.parametrize("own", [False, True], ids=["other images", "the target's"])
 def test_an_exam_of_fewer_classes_is_read_by_their_names(vectors: bool, own: bool) -> None:
     source = Named(("bike", "bottle", "car"), items(0, 1, 2, 0, 1, 2, vectors=vectors))
-    exam = Named(("car", "bike"), items(0, 1, 1, vectors=vectors))
+    exam = Named(("car", "bike"), items(0, 1, 1, vectors=vectors, inverted=True))
     target = exam if own else [image for image, _ in items(0, 0, 0, vectors=vectors)]
     problem = dataset_problem(source, target, exam)
     assert problem.task.classes == ("bike", "bottle", "car")

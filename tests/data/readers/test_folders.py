@@ -20,7 +20,7 @@ from isthmus.data.readers.defaults import default_input
 from isthmus.data.readers.folders import folder_problem
 from isthmus.data.readers.image_folder import find_images, scan_folder
 from isthmus.data.readers.pixels.pairs import named_files
-from isthmus.data.samples import ArraySamples, MappedSamples, names_of
+from isthmus.data.samples import ArraySamples, MappedSamples
 from isthmus.data.tasks import Setting
 from isthmus.errors import DataError, OptionError
 
@@ -32,10 +32,17 @@ def shades(problem_samples: object, number: int) -> list[int]:
     return images[:, 0, 0, 0].tolist()
 
 
+def shown(samples: object) -> list[str]:
+    """The names of the files."""
+    assert isinstance(samples, ArraySamples | MappedSamples)
+    return [Path(name).name for name in samples.names]
+
+
 def test_scan_is_nested_sorted_and_passes_over_what_is_no_image(make: Make) -> None:
     root = make("source", dog=2, cat=1)
     (root / "cat" / "b" / "c").mkdir(parents=True)
     Image.new("L", (4, 4)).save(root / "cat" / "b" / "c" / "deep.JPG", "JPEG")
+    Image.new("L", (4, 4)).save(root / "cat" / "b" / "camera.jfif", "JPEG")
     for hidden in (".DS_Store", ".hidden.png", "notes.txt", "Thumbs.db"):
         (root / "cat" / hidden).write_bytes(b"")
     (root / ".git").mkdir()
@@ -45,10 +52,26 @@ def test_scan_is_nested_sorted_and_passes_over_what_is_no_image(make: Make) -> N
     assert [path.relative_to(root).as_posix() for path in folder.paths] == [
         "cat/0.png",
         "cat/b/c/deep.JPG",
+        "cat/b/camera.jfif",
         "dog/0.png",
         "dog/1.png",
     ]
-    assert folder.labels == (0, 0, 1, 1)
+    assert folder.labels == (0, 0, 0, 1, 1)
+
+
+def test_folders_behind_links_are_entered_once_and_links_to_nothing_are_bad_images(make: Make, tmp_path: Path) -> None:
+    root, elsewhere = make("source", dog=2, cat=1), make("elsewhere", more=3)
+    (root / "cat" / "linked").symlink_to(elsewhere / "more")
+    (root / "cat" / "linked" / "circle").symlink_to(root / "cat")
+    found = scan_folder(root)
+    assert [path.relative_to(root).as_posix() for path in found.paths if found.class_names[0] == "cat"][:4] == [
+        "cat/0.png",
+        *(f"cat/linked/{number}.png" for number in range(3)),
+    ]
+    assert len(found.paths) == 6
+    (root / "dog" / "lost.png").symlink_to(tmp_path / "nowhere.png")
+    with pytest.raises(DataError, match=r"lost\.png"):
+        folder_problem(root, make("target", 2))
 
 
 def test_class_folders_of_the_target_are_the_exam_and_nothing_else(make: Make) -> None:
@@ -119,7 +142,7 @@ def test_source_may_share_no_image_with_the_others(make: Make) -> None:
 def test_names_are_paths_and_same_folder_names_get_their_parents(make: Make) -> None:
     problem = folder_problem(make("photos/train", a=1, b=1), make("art/train", 2))
     assert [domain.name for domain in problem.domains] == ["photos/train", "art/train"]
-    assert [Path(name).name for name in names_of(problem.target.samples)] == ["0.png", "1.png"]
+    assert shown(problem.target.samples) == ["0.png", "1.png"]
 
 
 @pytest.mark.parametrize(
@@ -129,6 +152,7 @@ def test_names_are_paths_and_same_folder_names_get_their_parents(make: Make) -> 
         ({"a": 1, "b": 1}, {}, r"Expected images in `.*t` .* but got none"),
         ({"a": 1, "b": 0}, {"a": 1, "b": 1}, r"every class folder of `.*s`, but got none in `b`"),
         ({"a": 1}, {"a": 1}, r"at least two class folders in `.*s`, but got only `a`"),
+        ({"a": 1, "b": 1}, {"images": 2}, r"but got only `images`\. .* have no labels, give `.*t/images`"),
         ({"a": 1, "b": 1, "c": 1}, {"b": 1, "d": 1}, r"2 only in the source \(`a`, `c`\) and 1 only in the target"),
     ],
 )
@@ -199,7 +223,7 @@ def test_bad_images_are_all_found_before_training(make: Make, memory_budget: int
     assert problem.source.labels is not None
     assert problem.source.labels.values.tolist() == [0, 0, 0, 1, 1]
     assert shades(problem.source.samples, 5) == [0, 2, 3, 4, 5]
-    assert [Path(name).name for name in names_of(problem.target.samples)] == ["0.png", "1.png", "3.png"]
+    assert shown(problem.target.samples) == ["0.png", "1.png", "3.png"]
     assert len(problem.notes) == 2
     assert "left out of `s`: 1 of 6 cannot be read" in problem.notes[0]
     assert "1.png" in problem.notes[0]
@@ -233,7 +257,7 @@ def test_memory_budget_decides_where_images_are_and_not_what_they_are(make: Make
     for one, other in zip(within.domains, beyond.domains):
         at = indices[: len(one.samples)] % len(one.samples)
         assert torch.equal(one.samples.read(at, torch.Generator()), other.samples.read(at, torch.Generator()))
-        assert names_of(one.samples) == names_of(other.samples)
+        assert shown(one.samples) == shown(other.samples)
 
 
 @pytest.mark.parametrize(

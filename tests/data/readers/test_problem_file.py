@@ -183,6 +183,44 @@ def test_faces_are_cut_around_their_points(tmp_path: Path) -> None:
     assert torch.equal(stored(images)[0], torch.from_numpy(np.array(expected_image)).permute(2, 0, 1))
 
 
+def test_images_are_not_cut_around_points_that_are_the_oracles(tmp_path: Path) -> None:
+    text = re.sub("normals: [a-z]+/normals", "keypoints: points", ROOMS)
+    text = text.replace("tasks:", "tasks:\n  keypoints: {points: 2}")
+    file = write_rooms(tmp_path, text.replace("  oracle:", "  crop_margin: 0.25\n  oracle:"))
+    (tmp_path / "points").mkdir()
+    for number in range(4):
+        np.save(tmp_path / "points" / f"{number}.npy", np.array([[10.0, 10.0], [30.0, 30.0]]))
+    with pytest.raises(DataError, match=r"`target\.crop_margin` to be a key of a domain with keypoints under `labels`"):
+        file_problem(file)
+    file.write_text(text + "  crop_margin: 0.25\n")
+    problem = file_problem(file)
+    (task,) = problem.tasks.main
+    scale = torch.tensor([32 / 64, 32 / 48])
+    cut, whole = problem.exams[0].pixels.values[task], problem.oracle
+    assert whole is not None
+    torch.testing.assert_close(whole.values[task], (torch.tensor([[10.0], [30.0]]) * scale).expand(4, 2, 2))
+    expected = torch.tensor([[5.0], [25.0]]) * 32 / 30
+    torch.testing.assert_close(cut, expected.expand(4, 2, 2))
+
+
+def test_classes_and_masks_of_one_bit(tmp_path: Path) -> None:
+    file = write_rooms(tmp_path, ROOMS.replace("real/classes}", "{files: real/bits, mask: masks}}"))
+    known = np.tile(np.arange(64) < 32, (48, 1))
+    for kind in ("real/bits", "masks"):
+        (tmp_path / kind).mkdir()
+    for number in range(4):
+        with Image.open(tmp_path / "real" / "classes" / f"{number}.png") as image:
+            Image.fromarray(np.array(image) == 1).save(tmp_path / "real" / "bits" / f"{number}.png")
+        Image.fromarray(known).save(tmp_path / "masks" / f"{number}.png")
+    with Image.open(tmp_path / "real" / "bits" / "0.png") as image:
+        assert image.mode == "1"
+    found = file_problem(file).exams[0].pixels.values[Segmentation(("floor", "wall"))]
+    plain = file_problem(write_rooms(tmp_path)).exams[0].pixels.values[Segmentation(("floor", "wall"))]
+    assert set(plain.unique().tolist()) == {0, 1}
+    assert torch.equal(found[..., :16], plain[..., :16])
+    assert (found[..., 16:] == 255).all()
+
+
 def test_masks_values_and_axes_are_of_each_domain_or_of_all(tmp_path: Path) -> None:
     file = write_rooms(
         tmp_path,
@@ -252,6 +290,8 @@ def test_numbers_in_npy_files(tmp_path: Path) -> None:
         ("size: 32", "size: large", "expected `size` to be a whole number of at least 1, but got `'large'`."),
         ("size: 32", "size: 32\nsize: 64", "`size` stands there twice"),
         ("size: 32", "size: [", "Expected YAML in"),
+        ("size: 32", "name: 2024-02-30", "`2024-02-30` cannot be read: day is out of range for month"),
+        ("size: 32", "size: 0b_", "`0b_` cannot be read: invalid literal for int() with base 2"),
         ("epochs: 1", "epochs: many", "expected `recipe.epochs` to be of type `int`, but got `'many'`."),
         ("epochs: 1", "epochs: 0", "`recipe`: Expected `epochs` of at least 1, but got 0."),
         ("epochs: 1", "epoch: 1", "expected no key `recipe.epoch`; did you mean `epochs`?"),
@@ -304,7 +344,7 @@ def test_numbers_in_npy_files(tmp_path: Path) -> None:
         (
             "  images: real/images",
             "  images: real/images\n  crop_margin: 1",
-            "a key of a domain with labels of keypoints",
+            "`target.crop_margin` to be a key of a domain with keypoints under `labels`, but got one without",
         ),
         ("source:", "source: here\nexam:", "`exam` stands there twice"),
         ("source:", "source: here\nother:", "expected no key `other`"),

@@ -61,7 +61,7 @@ def entries() -> tuple[ProblemEntry, ...]:
 
 
 def load_problem(
-    name: str, data_root: Path | None = None, *, image_size: int | None = None, backbone: str | None = None
+    name: str | Path, data_root: Path | None = None, *, image_size: int | None = None, backbone: str | None = None
 ) -> Problem:
     """A built-in problem, its data read, and downloaded where it has an official address; or that of a problem file.
 
@@ -76,6 +76,7 @@ def load_problem(
         OptionError: an unknown name or variant, or an image size for a built-in problem.
         DataError: data that is missing or corrupt, with what to put where, or a mistake in a problem file.
     """
+    name = str(name)
     if is_problem_file(name):
         from isthmus.data.readers.problem_file import file_problem
 

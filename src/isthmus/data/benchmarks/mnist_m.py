@@ -7,7 +7,7 @@ from pathlib import Path
 import torch
 
 from isthmus.data.benchmarks.mnist import LabelledImages
-from isthmus.data.benchmarks.places import first_existing, matching_child, put_there
+from isthmus.data.benchmarks.places import first_existing, matching_folder, put_there
 from isthmus.data.inputs import ImageInput
 from isthmus.data.readers.image_files import read_every_image
 from isthmus.errors import DataError
@@ -26,7 +26,7 @@ def mnist_m(root: Path, split: str, input: ImageInput, *, first: int | None = No
     Raises:
         DataError: the files are missing or corrupt.
     """
-    folder = matching_child(root, "mnist_m") or root / "mnist_m"
+    folder = matching_folder(root, "mnist_m") or root / "mnist_m"
     place = first_existing(folder, (split, f"mnist_m_{split}"))
     listing = first_existing(folder, (f"{split}_labels.txt", f"mnist_m_{split}_labels.txt"))
     if place is None or listing is None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from isthmus.data.benchmarks.places import matching_child, put_there
+from isthmus.data.benchmarks.places import matching_folder, put_there
 from isthmus.data.problems import Problem
 from isthmus.data.readers.folders import folder_problem
 from isthmus.data.recipes import Recipe
@@ -34,8 +34,8 @@ class ObjectBenchmark:
         return replace(problem, domains=domains, exams=exams, recipe=Recipe())
 
     def _folder(self, domain: str, data_root: Path) -> Path:
-        root = matching_child(data_root, self.name) or data_root / self.name
-        folder = matching_child(root, *self.domains[domain])
+        root = matching_folder(data_root, self.name) or data_root / self.name
+        folder = matching_folder(root, *self.domains[domain])
         if folder is None:
             official = self.domains[domain][0]
             layout = f"`{self.name}/{official}/CLASS/IMAGE.jpg` (or `{official}/images/CLASS/IMAGE.jpg`)"

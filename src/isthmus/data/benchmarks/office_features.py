@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from isthmus.data.benchmarks.places import matching_child, put_there
+from isthmus.data.benchmarks.places import matching_file, put_there
 from isthmus.data.inputs import VectorInput
 from isthmus.data.problems import Domain, Exam, Problem
 from isthmus.data.recipes import Recipe
@@ -61,7 +61,7 @@ def features(data_root: Path, kind: str, domain: str) -> tuple[Tensor, Tensor]:
 
     folder = data_root / FOLDER / kind
     names = [name + suffix for name in (domain, f"{domain}10") for suffix in ("", "_SURF_L10")]
-    path = matching_child(folder, *names)
+    path = matching_file(folder, *names)
     if path is None:
         what, layout = f"the {kind} features of `{domain}`", f"`{FOLDER}/{kind}/{domain}.mat`, with `fts` and `labels`"
         raise put_there(what, folder / f"{domain}.mat", layout, "its authors (Gong et al., CVPR 2012)")

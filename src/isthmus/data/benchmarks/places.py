@@ -19,17 +19,17 @@ def first_existing(root: Path, candidates: Iterable[str]) -> Path | None:
     return next((root / candidate for candidate in candidates if (root / candidate).exists()), None)
 
 
-def matching_child(folder: Path, *names: str) -> Path | None:
-    """A child of `folder` called like one of `names`, whatever its case, spaces, dashes, underscores and suffix.
+def matching_folder(place: Path, *names: str) -> Path | None:
+    """A folder in `place` called like one of `names`, whatever its case, spaces, dashes and underscores.
 
-    Names are tried in order, and of several matching children the first in alphabetical order is taken.
+    Names are tried in order, and of several matching folders the first in alphabetical order is taken.
     """
-    children = sorted(folder.iterdir()) if folder.is_dir() else []
-    for name in names:
-        for child in children:
-            if _plain(child.stem if child.is_file() else child.name) == _plain(name):
-                return child
-    return None
+    return _called({child: child.name for child in _children(place) if child.is_dir()}, names)
+
+
+def matching_file(place: Path, *names: str) -> Path | None:
+    """A file in `place`, found as a folder is by `matching_folder`, whatever its suffix."""
+    return _called({child: child.stem for child in _children(place) if child.is_file()}, names)
 
 
 def put_there(what: str, path: Path, layout: str, source: str) -> DataError:
@@ -38,6 +38,15 @@ def put_there(what: str, path: Path, layout: str, source: str) -> DataError:
         f"Expected {what} at `{path}`, but found nothing. It is not downloaded for you: get it from "
         f"{source} and lay it out as {layout}. Another data root is given by `--data-root` or `ISTHMUS_DATA`."
     )
+
+
+def _children(place: Path) -> list[Path]:
+    return sorted(place.iterdir()) if place.is_dir() else []
+
+
+def _called(children: dict[Path, str], names: Iterable[str]) -> Path | None:
+    plain = {_plain(called): child for child, called in reversed(list(children.items()))}
+    return next((plain[_plain(name)] for name in names if _plain(name) in plain), None)
 
 
 def _plain(name: str) -> str:

@@ -76,7 +76,7 @@ def array_problem(
     measured = None
     if exam is not None:
         y_measured = code.encode(label_values(exam[1], name="exam"), name="exam")
-        measured = _exam(samples, y_measured, trained_on=y_target is not None)
+        measured = exam_of_arrays(samples, y_measured, trained_on=y_target is not None)
     return Problem(
         name=name,
         domains=(Domain("source", samples[0], y_known), Domain("target", samples[1], y_learnt)),
@@ -172,15 +172,22 @@ def _other_classes(labels: Sequence[LabelValue], source: LabelCode) -> LabelCode
     return LabelCode.of(labels)
 
 
-def _exam(samples: Sequence[ArraySamples], labels: Labels, *, trained_on: bool) -> Exam:
-    """The exam on the last of source, target and exam samples; it may share none whose labels are trained on."""
+def exam_of_arrays(
+    samples: Sequence[ArraySamples], labels: Labels, *, trained_on: bool = False, source_name: str = "X_source"
+) -> Exam:
+    """The exam on the last of source, target and exam samples; it may share none whose labels are trained on.
+
+    Where samples are repeated among those, as vectors of few values are, they are equal by chance.
+
+    Raises:
+        DataError: too many or too few labels, or samples in common.
+    """
     source, target, measured = samples
     check_lengths("exam", measured, labels)
-    _refuse_shared(_shared(measured, source), "X_source")
-    shared = _shared(measured, target)
+    _refuse_shared(measured, source, source_name)
     if trained_on:
-        _refuse_shared(shared, "X_target")
-    return Exam("target", measured, labels, transductive=shared > 0)
+        _refuse_shared(measured, target, "X_target")
+    return Exam("target", measured, labels, transductive=_shared(measured, target) > 0)
 
 
 def _check_pair(exam: Any) -> None:
@@ -190,8 +197,9 @@ def _check_pair(exam: Any) -> None:
         raise DataError(f"Expected `exam=(X_exam, y_exam)`, samples and their labels, but got {found}.")
 
 
-def _refuse_shared(shared: int, name: str) -> None:
-    if shared:
+def _refuse_shared(measured: ArraySamples, others: ArraySamples, name: str) -> None:
+    shared = _shared(measured, others)
+    if shared and len(set(_digests(others))) == len(others):
         raise DataError(
             f"`exam`: expected other samples than `{name}`, whose labels are trained on, but got {shared} of both. "
             f"Hold some out."

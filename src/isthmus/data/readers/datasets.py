@@ -12,7 +12,7 @@ from torch import Tensor
 
 from isthmus.data.inputs import ImageInput
 from isthmus.data.problems import Domain, Exam, Problem
-from isthmus.data.readers.arrays import array_problem, sample_tensor
+from isthmus.data.readers.arrays import array_problem, exam_of_arrays, sample_tensor
 from isthmus.data.readers.decode import plain_image
 from isthmus.data.readers.defaults import default_input, default_recipe
 from isthmus.data.readers.image_files import MEMORY_BUDGET, fits_in_memory
@@ -106,7 +106,12 @@ def dataset_problem(
     if exam is not None:
         samples, raw = read["target" if exam is target else "exam"]
         exam_labels = code.encode(_exam_labels(raw, exam_classes, classes), name="exam")
-        measured = Exam("target", samples, exam_labels, transductive=exam is target)
+        parts = [read["source"][0], read["target"][0], samples]
+        arrays = [part for part in parts if isinstance(part, ArraySamples)]
+        if len(arrays) == len(parts):
+            measured = exam_of_arrays(arrays, exam_labels, source_name="source")
+        else:  # too many to compare
+            measured = Exam("target", samples, exam_labels, transductive=exam is target)
     return Problem(
         name=name,
         domains=(

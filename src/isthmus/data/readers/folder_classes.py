@@ -32,7 +32,7 @@ def setting_of(source: ImageFolder, target: ImageFolder) -> Setting:
     if not target.classes or set(source.classes) == set(target.classes):
         return Setting.UNSUPERVISED
     if not {name.casefold() for name in source.classes} & {name.casefold() for name in target.classes}:
-        check_class_folders(target)
+        check_class_folders(target, hint=f"If its images have no labels, give `{target.root / target.classes[0]}`.")
         return Setting.INDUCTIVE
     only_source = sorted(set(source.classes) - set(target.classes))
     only_target = sorted(set(target.classes) - set(source.classes))
@@ -44,8 +44,12 @@ def setting_of(source: ImageFolder, target: ImageFolder) -> Setting:
     )
 
 
-def check_class_folders(folder: ImageFolder) -> None:
+def check_class_folders(folder: ImageFolder, *, hint: str = "") -> None:
     """Refuse a domain to learn from that has fewer than two class folders.
+
+    Args:
+        folder: of the domain.
+        hint: what else a single folder may mean.
 
     Raises:
         DataError: saying what the folder holds instead.
@@ -54,7 +58,7 @@ def check_class_folders(folder: ImageFolder) -> None:
     if len(folder.classes) < 2:
         raise DataError(
             f"Expected at least two class folders in `{folder.root}`, but got only `{folder.classes[0]}`. "
-            f"Add a folder of images per class."
+            f"Add a folder of images per class. {hint}".rstrip()
         )
 
 

@@ -11,7 +11,7 @@ from isthmus.errors import DataError
 from isthmus.names import listed
 
 SUFFIXES = frozenset(
-    (".bmp", ".gif", ".jpeg", ".jpg", ".pbm", ".pgm", ".png", ".pnm", ".ppm", ".tif", ".tiff", ".webp")
+    (".bmp", ".gif", ".jfif", ".jpe", ".jpeg", ".jpg", ".pbm", ".pgm", ".png", ".pnm", ".ppm", ".tif", ".tiff", ".webp")
 )
 
 
@@ -44,16 +44,16 @@ class ImageFolder:
 def scan_folder(root: Path) -> ImageFolder:
     """The images below `root`; its first-level folders are the classes.
 
-    Common image suffixes count, in either case; hidden files and folders do not.
+    Common image suffixes count, in either case, and folders behind links; hidden files and folders do not.
 
     Raises:
-        DataError: no such folder, no images, a class folder without images, images beside class folders, or a name
-            that is not UTF-8.
+        DataError: no such folder, one that may not be read, no images, a class folder without images, images beside
+            class folders, or a name that is not UTF-8.
     """
     if not root.is_dir():
         found = "a file" if root.exists() else "nothing"
         raise DataError(f"Expected a folder of images at `{root}`, but got {found}. Check the path.")
-    children = sorted(child for child in root.iterdir() if not _hidden(child.name))
+    children = sorted(child for child in root.iterdir() if not hidden(child.name))
     check_names(children)
     direct = tuple(child for child in children if _is_image(child))
     folders = [child for child in children if child.is_dir()]
@@ -112,15 +112,36 @@ def check_names(paths: Iterable[Path]) -> None:
             raise DataError(f"Expected names in UTF-8, but got `{shown}`. Rename the file or folder.")
 
 
+def files_below(folder: Path) -> Iterator[Path]:
+    """All files that are not hidden, in folders that are not, those behind links too, each folder once.
+
+    Raises:
+        DataError: a folder that may not be read.
+    """
+    entered = set()
+    for place, folders, files in os.walk(folder, onerror=_refuse, followlinks=True):
+        true_place = os.path.realpath(place)
+        if true_place in entered:  # by a link, which may lead in a circle
+            folders.clear()
+            continue
+        entered.add(true_place)
+        folders[:] = [name for name in folders if not hidden(name)]
+        yield from (Path(place, name) for name in files if not hidden(name))
+
+
+def hidden(name: str) -> bool:
+    """Whether a file or folder is to be passed over."""
+    return name.startswith(".") or name == "__MACOSX"  # what some archivers leave behind
+
+
 def _images_below(folder: Path) -> Iterator[Path]:
-    for place, folders, files in os.walk(folder):
-        folders[:] = [name for name in folders if not _hidden(name)]
-        yield from (path for path in (Path(place) / name for name in files) if _is_image(path))
+    return filter(_is_image, files_below(folder))
 
 
 def _is_image(path: Path) -> bool:
-    return path.suffix.lower() in SUFFIXES and not _hidden(path.name) and path.is_file()
+    """By its name: a link to nothing is an image that cannot be read."""
+    return path.suffix.lower() in SUFFIXES and not hidden(path.name) and not path.is_dir()
 
 
-def _hidden(name: str) -> bool:
-    return name.startswith(".") or name == "__MACOSX"  # what some archivers leave behind
+def _refuse(error: OSError) -> None:
+    raise DataError(f"Could not look into `{error.filename}`: {error.strerror}. Change its permissions or remove it.")

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from isthmus.data.readers.pixels.label_files import read_array
+from isthmus.data.readers.pixels.label_files import MAPS, read_array
 from isthmus.errors import DataError
 
 PTS = "version: 1\nn_points:  3\n{\n1 1\n10.5 20.25\n\n3e1 4\n}\n"
@@ -35,7 +35,13 @@ def test_images_with_a_palette_give_indices_and_those_of_one_bit_numbers(tmp_pat
     Image.fromarray(see_through).save(tmp_path / "rgba.png")
     np.testing.assert_array_equal(read_array(tmp_path / "rgba.png"), see_through[..., :3])
     Image.fromarray(indices > 0).save(tmp_path / "mask.png")
-    np.testing.assert_array_equal(read_array(tmp_path / "mask.png") != 0, indices > 0)
+    np.testing.assert_array_equal(read_array(tmp_path / "mask.png"), [[0, 1], [1, 1]])
+
+
+def test_formats_that_change_what_was_written_hold_no_labels() -> None:
+    lossy = {suffix for suffix, kind in Image.registered_extensions().items() if kind in ("JPEG", "JPEG2000", "WEBP")}
+    assert ".jpg" in lossy
+    assert not lossy & MAPS
 
 
 def test_points_are_counted_from_one_at_the_middle_of_a_pixel(tmp_path: Path) -> None:

@@ -34,6 +34,16 @@ def test_patterns_pair_by_what_the_star_stands_for(tmp_path: Path) -> None:
     assert list(named_files(tmp_path / "scene */rgb.png", {".png"})) == ["1", "2"]
 
 
+def test_hidden_files_and_folders_are_left_out(tmp_path: Path) -> None:
+    root = tmp_path / ".cache"  # named by the user, so no reason to pass over what is in it
+    touch(root, "a/0_rgb.png", "a/.1_rgb.png", ".ipynb_checkpoints/0_rgb.png", "__MACOSX/a/2_rgb.png")
+    touch(root, "a/.ipynb_checkpoints/0_rgb-checkpoint.png", "a.b/3_rgb.png")
+    assert list(named_files(root, {".png"})) == ["a.b/3_rgb", "a/0_rgb"]
+    assert list(named_files(root / "a" / "*_rgb.png", {".png"})) == ["0"]
+    assert list(named_files(root / "*" / "0_rgb.png", {".png"})) == ["a"]
+    assert list(named_files(root / "a*" / "3_rgb.png", {".png"})) == [".b"]
+
+
 def test_numbers_pair_whatever_stands_before_them(tmp_path: Path) -> None:
     touch(tmp_path, "train/00002.png", "test/nm_00012.png")
     assert {number: path.name for number, path in numbered_files(tmp_path, {".png"}).items()} == {

@@ -59,8 +59,9 @@ def pictures_of(domain: Section, tasks: Mapping[str, PixelTask], options: Mappin
         suffixes = POINTS if isinstance(files.task, Keypoints) else MAPS
         labels[files.task] = _label_paths(files, partial(_paired_files, images), suffixes)
     margin = domain.number("crop_margin", zero=True) if "crop_margin" in domain else None
-    if margin is not None and not any(isinstance(task, Keypoints) for task in labels):
-        raise domain.mistake("crop_margin", "a key of a domain with labels of keypoints", "one without")
+    if margin is not None and Keypoints.name not in label_names(domain):  # the oracle's would reach every method
+        expected = "a key of a domain with keypoints under `labels`"
+        raise domain.mistake("crop_margin", expected, "one without", "Add them, or leave `crop_margin` out.")
     return Pictures(tuple(map(str, images.values())), ImagePaths(tuple(images.values())), labels, margin)
 
 

@@ -12,7 +12,7 @@ from isthmus.errors import DataError
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-LOSSLESS = IMAGES - {".jpg", ".jpeg", ".webp"}
+LOSSLESS = IMAGES - {".jfif", ".jpe", ".jpeg", ".jpg", ".webp"}
 """Suffixes of images whose pixels are what was written."""
 MAPS = LOSSLESS | {".npy", ".exr"}
 """Suffixes of files with a value for each pixel."""
@@ -23,8 +23,8 @@ POINTS = frozenset((".npy", ".pts"))
 def read_array(path: Path) -> NDArray[Any]:
     """Pixels (height, width) or (height, width, channels) as they are stored; points (points, 2) of a PTS file.
 
-    Of an image with a palette, the indices. Points of a PTS file are counted from 1, at the middle of a pixel; here the
-    image spans 0 to its width, so that the middle of the first pixel is at 0.5.
+    Of an image with a palette, the indices; of one of a single bit, booleans. Points of a PTS file are counted from 1,
+    at the middle of a pixel; here the image spans 0 to its width, so that the middle of the first pixel is at 0.5.
 
     Raises:
         DataError: the file is missing, damaged, or needs a package that is not installed.
@@ -38,7 +38,7 @@ def read_array(path: Path) -> NDArray[Any]:
         raise DataError(f"Label file `{path}` cannot be read: {reason}. Replace it.") from error
 
 
-_PLAIN = {"1": "L", "LA": "L", "RGBA": "RGB"}
+_PLAIN = {"LA": "L", "RGBA": "RGB"}
 """Modes that are read as others: what is transparent has its numbers all the same."""
 
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Collection
 from pathlib import Path
 from typing import TypeVar
 
-from isthmus.data.readers.image_folder import check_names
+from isthmus.data.readers.image_folder import check_names, files_below, hidden
 from isthmus.errors import DataError
 
 K = TypeVar("K", str, int)
@@ -18,7 +17,7 @@ def named_files(place: Path, suffixes: Collection[str]) -> dict[str, Path]:
     """Files by what they are paired by, in order.
 
     Of a folder, all files below it of these suffixes, by their path in it without suffix; of a pattern such as
-    `scenes/*_rgb.png`, those that match, by what stands for the star.
+    `scenes/*_rgb.png`, those that match, by what stands for the star. Hidden files and folders do not count.
 
     Raises:
         DataError: nothing there, two files of one name, or a name that is not UTF-8.
@@ -28,9 +27,8 @@ def named_files(place: Path, suffixes: Collection[str]) -> dict[str, Path]:
     else:
         found = [
             (path.relative_to(place).with_suffix("").as_posix(), path)
-            for folder, _, names in os.walk(place)
-            for path in (Path(folder, name) for name in names)
-            if path.suffix.lower() in suffixes and not path.name.startswith(".")
+            for path in (files_below(place) if place.is_dir() else ())
+            if path.suffix.lower() in suffixes
         ]
     if not found:
         what = "a folder without any" if place.is_dir() else "nothing that matches" if "*" in str(place) else "nothing"
@@ -59,7 +57,8 @@ def _matching(place: Path) -> list[tuple[str, Path]]:
     first = next(number for number, part in enumerate(place.parts) if "*" in part)
     root, pattern = Path(*place.parts[:first]), "/".join(place.parts[first:])
     name = re.compile(re.escape(pattern).replace(r"\*", "([^/]+)"))
-    matches = ((name.fullmatch(path.relative_to(root).as_posix()), path) for path in root.glob(pattern))
+    found = ((path.relative_to(root), path) for path in root.glob(pattern))
+    matches = ((name.fullmatch(part.as_posix()), path) for part, path in found if not hidden(part.parts[0]))
     return [(match[1], path) for match, path in matches if match]
 
 
