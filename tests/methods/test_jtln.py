@@ -89,7 +89,7 @@ def test_transport_waits_for_features_unless_they_come_pretrained() -> None:
     assert "transport" not in update.log
     method.before_epoch(1, 0.3, survey)
     method.before_epoch(2, 0.6, survey)
-    assert survey.looks == [0, 1]
+    assert survey.looks == [0, 0, 1]
     (update,) = method.train().steps(one_batch("jtln"), 0.6)
     assert "transport" in update.log
 
@@ -107,7 +107,7 @@ def test_costs_are_refreshed_from_the_present_features() -> None:
         with torch.no_grad():
             for parameter in method.backbone.parameters():
                 parameter += 0.1 * torch.randn(parameter.shape, generator=torch.Generator().manual_seed(epoch))
-    assert survey.looks == [0, 1] * 3  # before epochs 0, 2 and 4
+    assert survey.looks == [0, 1, *[0, 0, 1] * 2]  # before epochs 0, 2 and 4, first for the source's statistics
     assert torch.equal(found[0], found[1])
     assert not torch.equal(found[1], found[2])
     assert all(costs.max() == 1 for costs in found)
@@ -133,14 +133,34 @@ def test_classes_that_look_alike_are_close(metric: str) -> None:
     assert method.cost.argmin(dim=0).tolist() == [0, 1, 2]
 
 
+@pytest.mark.parametrize("trained", [True, False])
+def test_features_learned_so_far_are_normalised_by_each_domains_own_statistics(trained: bool) -> None:
+    """Then a source of other brightness and contrast, which the first batch norm takes away, costs the same."""
+
+    class Brighter(Counted):
+        def samples(self, domain: int) -> Iterator[DomainBatch]:
+            for batch in super().samples(domain):
+                yield replace(batch, images=batch.images * 1.5 + 2) if domain == 0 else batch
+
+    costs, epoch = [], 2 if trained else 0
+    for survey in (Counted(), Brighter()):
+        method = build("start=0,cost=euclidean")
+        before = {name: value.clone() for name, value in method.state_dict().items() if "running" in name}
+        method.before_epoch(epoch, epoch / 5, survey)
+        assert all(torch.equal(method.state_dict()[name], value) for name, value in before.items())
+        costs.append(method.cost)
+    assert torch.allclose(*costs, atol=1e-3) == trained
+
+
 def test_costs_do_not_depend_on_what_stands_beside_what(monkeypatch: pytest.MonkeyPatch) -> None:
     """Images that come in bursts of two: pairs of neighbours are not what a category's images are to each other."""
     seen = []
     monkeypatch.setattr(jtln, "category_costs", lambda *samples, **_: seen.append(samples) or torch.ones(3, 2))
     build("start=0").before_epoch(0, 0.0, Counted())
-    features = torch.cat([batch.images for batch in look(PROBLEM, 0, Layout(torch.device("cpu")))])
+    samples = PROBLEM.domains[0].samples
+    images = PROBLEM.input.evaluate(samples.read(torch.arange(len(samples)), torch.Generator()))
     with torch.no_grad():
-        stored = build().eval().backbone(features)
+        stored = build().eval().backbone(images)
     ((source, _),) = seen
     beside = (source.features.unsqueeze(1) == stored).all(dim=2).float().argmax(dim=1)
     assert sorted(beside.tolist()) == list(range(len(stored)))

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from isthmus.errors import OptionError
 from isthmus.nn.backbones import build_backbone
-from isthmus.nn.batch_norm import running_statistics_kept, synchronise_batch_norm
+from isthmus.nn.batch_norm import running_statistics_kept, statistics_of, synchronise_batch_norm
 
 
 @pytest.fixture
@@ -44,6 +44,23 @@ def test_training_passes_are_the_same_and_leave_no_trace(synchronised: bool, one
         assert same(before, net)
     torch.testing.assert_close(net(images), kept)
     assert not same(before, net)
+
+
+@pytest.mark.parametrize("synchronised", [False, True])
+def test_statistics_of_batches_are_means_and_leave_no_trace(synchronised: bool, one_process: None) -> None:
+    net, images = nn.Sequential(nn.BatchNorm1d(4)), 3 * torch.randn(17, 4) + 1
+    if synchronised:
+        synchronise_batch_norm(net)
+    net.eval()
+    before = buffers(net)
+    with statistics_of(net, images.split(8)):  # two of eight, and one that has no variance
+        inside = net(images)
+    parts = images[:16].unflatten(0, (2, 8))
+    mean, variance = parts.mean(dim=(0, 1)), parts.var(dim=1).mean(dim=0)
+    torch.testing.assert_close(inside, (images - mean) / (variance + 1e-5).sqrt())
+    assert same(before, net)
+    assert not any(layer.training for layer in net)
+    torch.testing.assert_close(net(images), images / (1 + 1e-5) ** 0.5)
 
 
 @pytest.mark.parametrize("synchronised", [False, True])

@@ -34,6 +34,7 @@ from isthmus.data.inputs import Input
 from isthmus.data.pixelwise import PixelLabels
 from isthmus.data.problems import Domain, Problem
 from isthmus.data.samples import in_order
+from isthmus.data.splits import shuffled
 from isthmus.data.tasks import Completion, Setting
 from isthmus.errors import DataError, OptionError, SettingError
 
@@ -165,10 +166,10 @@ def batches(
 
 
 def look(problem: Problem, place: int, layout: Layout) -> Iterator[DomainBatch]:
-    """All training samples of the domain at `place`, in order and as prediction sees them."""
+    """All training samples of the domain at `place` as prediction sees them, in one random order."""
     domain, main = problem.domains[place], _main(problem)
     random = torch.Generator().manual_seed(0)
-    for indices, stored in in_order(domain.samples):
+    for indices, stored in in_order(domain.samples, shuffled(len(domain.samples))):
         yield _with_labels(domain, problem.input.evaluate(stored), indices, main, random).to(layout)
 
 

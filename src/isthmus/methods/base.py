@@ -141,7 +141,7 @@ class Survey(Protocol):
     def domains(self) -> Sequence[int]: ...
 
     def samples(self, domain: int) -> Iterator[DomainBatch]:
-        """All training samples of a domain, in order and as prediction sees them, a batch at a time."""
+        """All training samples of a domain as prediction sees them, a batch at a time, in one random order."""
         ...
 
     def track(self, title: str, total: int) -> Callable[[int], None]:

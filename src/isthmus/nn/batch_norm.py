@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from copy import deepcopy
 
 import torch
 from torch import Tensor, nn
@@ -33,6 +34,34 @@ def running_statistics_kept(module: nn.Module) -> Iterator[None]:
     finally:
         for layer in layers:
             layer.track_running_stats = True
+
+
+@contextmanager
+def statistics_of(module: nn.Module, batches: Iterable[Tensor]) -> Iterator[None]:
+    """Inside the context, evaluation normalises by the mean statistics of `batches`, where training does by a batch's.
+
+    Running statistics come back as they were. A batch of one has no variance and is left out.
+    """
+    module.train()  # which leaves frozen layers in evaluation mode
+    layers = [layer for layer in batch_norms(module) if layer.training and layer.track_running_stats]
+    module.eval()
+    kept = [(layer.momentum, deepcopy(layer.state_dict())) for layer in layers]
+    try:
+        for layer in layers:
+            layer.reset_running_stats()
+            layer.momentum = None  # all batches count the same
+            layer.train()
+        with torch.no_grad():
+            for batch in batches:
+                if len(batch) > 1:
+                    module(batch)
+        for layer in layers:
+            layer.eval()
+        yield
+    finally:
+        for layer, (momentum, state) in zip(layers, kept):
+            layer.momentum = momentum
+            layer.load_state_dict(state)
 
 
 class SynchronisedBatchNorm(_BatchNorm):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import cast, get_args
 
@@ -24,6 +25,7 @@ from isthmus.methods.base import Plan, Survey, Update
 from isthmus.methods.single_backbone import SingleBackbone
 from isthmus.names import unknown
 from isthmus.nn.backbones.base import Backbone, WithNeck
+from isthmus.nn.batch_norm import statistics_of
 from isthmus.nn.processes import gathered
 
 METRICS: tuple[str, ...] = get_args(Metric)
@@ -119,7 +121,7 @@ class JTLN(SingleBackbone[InductiveBatch]):
         compared = int(self.compared)
         due = compared < 0 or 0 < self.refresh <= epoch - compared
         if self.metric is not None and progress >= self.start and due:
-            self.cost.copy_(self._costs(self.metric, survey))
+            self.cost.copy_(self._costs(self.metric, survey, trained=epoch > 0))
             self.compared.fill_(epoch)
         self.transports = progress >= self.start
 
@@ -144,10 +146,13 @@ class JTLN(SingleBackbone[InductiveBatch]):
             loss, log = loss + self.transport_weight * strength * transport, log | {"transport": transport}
         yield Update(loss, on=("backbone", "head", "source_head"), log=log)
 
-    def _costs(self, metric: Metric, survey: Survey) -> Tensor:
+    def _costs(self, metric: Metric, survey: Survey, *, trained: bool) -> Tensor:
         """The distance of every source class to every target class in the present features, at most 1."""
         self.eval()
-        source, target = (self._samples(survey, domain, classes) for domain, classes in enumerate(self.cost.shape))
+        own = trained and self.backbone.batch_norm == "separate"
+        with self._as_in_training(survey) if own else nullcontext():
+            source = self._samples(survey, 0)
+        target = self._samples(survey, 1)
 
         def computed() -> Tensor:
             try:
@@ -160,16 +165,19 @@ class JTLN(SingleBackbone[InductiveBatch]):
         inputs = (source.features, source.labels, target.features, target.labels)
         return _scaled(cached(f"category-costs-{metric}", inputs, computed))
 
+    def _as_in_training(self, survey: Survey) -> AbstractContextManager[None]:
+        """Source features by statistics of their own: running ones have followed the target."""
+        return statistics_of(self.backbone, (batch.images for batch in survey.samples(0)))
+
     @torch.no_grad()
-    def _samples(self, survey: Survey, domain: int, classes: int) -> CategorySamples:
-        """Features and labels of all training samples of a domain, in random order: neighbouring files are alike."""
+    def _samples(self, survey: Survey, domain: int) -> CategorySamples:
+        """Features and labels of all training samples of a domain."""
         features, labels = [], []
         for batch in survey.samples(domain):
             assert isinstance(batch, Labelled)  # as both domains of this setting are
             features.append(self.backbone(batch.images).float())
             labels.append(batch.labels)
-        order = torch.randperm(sum(map(len, labels)), generator=torch.Generator().manual_seed(0)).to(labels[0].device)
-        return CategorySamples(torch.cat(features)[order], torch.cat(labels)[order], classes)
+        return CategorySamples(torch.cat(features), torch.cat(labels), self.cost.shape[domain])
 
 
 def _check_counts(metric: Metric, counts: Mapping[str, int]) -> None:
