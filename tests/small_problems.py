@@ -14,7 +14,7 @@ from isthmus.data.loaders import batches, steps_per_epoch
 from isthmus.data.pixelwise import PixelLabels, Segmentation, SurfaceNormals
 from isthmus.data.problems import Domain, Exam, Problem
 from isthmus.data.recipes import Recipe
-from isthmus.data.samples import ArraySamples
+from isthmus.data.samples import ArraySamples, MappedSamples, Samples, Subset
 from isthmus.data.tasks import Classification, Completion, Generation, ImageTask, Labels
 from isthmus.methods.registry import method_entries, method_entry
 
@@ -192,3 +192,12 @@ def some_batches(method: str) -> list[Any]:
     """Those of the first epoch of `problem_for` a method: of every domain, where domains take turns."""
     problem = problem_for(method)
     return list(batches(problem, seed=0, start=0, stop=steps_per_epoch(problem), oracle=method.startswith("oracle")))
+
+
+def names_of(samples: Samples) -> tuple[str, ...]:
+    """What each sample is called: the path of its file where it has one."""
+    if isinstance(samples, Subset):
+        names = names_of(samples.samples)
+        return tuple(names[index] for index in samples.indices.tolist())
+    assert isinstance(samples, ArraySamples | MappedSamples)
+    return samples.names

@@ -15,7 +15,7 @@ from isthmus.data.inputs import ImageInput, Input, VectorInput, describe, from_d
 from isthmus.data.pixelwise import PixelLabels, SurfaceNormals
 from isthmus.data.problems import Domain, Exam, Problem
 from isthmus.data.recipes import Recipe
-from isthmus.data.samples import ArraySamples, MappedSamples, Subset, names_of
+from isthmus.data.samples import ArraySamples, MappedSamples, Subset
 from isthmus.data.tasks import Classification, Completion, Generation, ImageTask, Labels, Setting
 from isthmus.errors import DataError, ModelFileError, OptionError, SettingError
 
@@ -150,17 +150,14 @@ def test_samples_that_training_cannot_use_are_refused(values: torch.Tensor, mess
         ArraySamples(values, name="x")
 
 
-def test_collections_read_by_index_and_know_their_names() -> None:
+def test_collections_read_by_index() -> None:
     values = torch.arange(10.0)[:, None]
-    stored = ArraySamples(values, names=[f"file {number}" for number in range(10)])
-    part = Subset(stored, torch.tensor([7, 2, 5]))
+    part = Subset(ArraySamples(values), torch.tensor([7, 2, 5]))
     computed = MappedSamples(10, lambda index: values[index])
     random, wanted = torch.Generator(), torch.tensor([2, 0])
     assert part.read(wanted, random).flatten().tolist() == [5, 7]
     assert computed.read(wanted, random).flatten().tolist() == [2, 0]
     assert (len(part), len(computed)) == (3, 10)
-    assert names_of(part) == ("file 7", "file 2", "file 5")
-    assert names_of(computed)[3] == "3"
 
 
 def test_samples_are_computed_side_by_side() -> None:

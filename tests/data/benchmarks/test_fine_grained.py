@@ -86,7 +86,7 @@ def test_aircraft_may_lie_in_a_folder_of_their_own(tmp_path: Path) -> None:
 
 
 def test_it_can_be_trained_on(root: Path, tmp_path: Path) -> None:
-    problem = replace(fine_grained(root), recipe=Recipe(epochs=1, batch_size=4))
+    problem = replace(fine_grained(root), recipe=Recipe(epochs=2, batch_size=4))
     run = isthmus.fit("joint_irls", problem, backbone="digits", out=tmp_path / "out")
     assert list(run.result["heads"]) == ["average", *FINE_GRAINED]
 

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 from sklearn.neighbors import KNeighborsClassifier
+from small_problems import names_of
 from torch import Tensor
 
 from isthmus.data.benchmarks import load_problem
@@ -17,7 +18,7 @@ from isthmus.data.benchmarks.mnist import mnist
 from isthmus.data.benchmarks.office_features import features
 from isthmus.data.benchmarks.usps import usps
 from isthmus.data.problems import Problem
-from isthmus.data.samples import Samples, names_of
+from isthmus.data.samples import Samples
 
 ROOT = Path(os.environ.get("ISTHMUS_DATA", "/nonexistent"))
 

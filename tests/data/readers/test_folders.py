@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from small_problems import names_of
 
 from isthmus.data.batches import Unlabelled
 from isthmus.data.loaders import Draw, DrawnBatches, batches, steps_per_epoch
@@ -20,7 +21,7 @@ from isthmus.data.readers.defaults import default_input
 from isthmus.data.readers.folders import folder_problem
 from isthmus.data.readers.image_folder import find_images, scan_folder
 from isthmus.data.readers.pixels.pairs import named_files
-from isthmus.data.samples import ArraySamples, MappedSamples
+from isthmus.data.samples import ArraySamples, MappedSamples, Samples
 from isthmus.data.tasks import Setting
 from isthmus.errors import DataError, OptionError
 
@@ -32,10 +33,9 @@ def shades(problem_samples: object, number: int) -> list[int]:
     return images[:, 0, 0, 0].tolist()
 
 
-def shown(samples: object) -> list[str]:
+def shown(samples: Samples) -> list[str]:
     """The names of the files."""
-    assert isinstance(samples, ArraySamples | MappedSamples)
-    return [Path(name).name for name in samples.names]
+    return [Path(name).name for name in names_of(samples)]
 
 
 def test_scan_is_nested_sorted_and_passes_over_what_is_no_image(make: Make) -> None:

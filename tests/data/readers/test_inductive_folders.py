@@ -8,12 +8,13 @@ from pathlib import Path
 import pytest
 import torch
 from PIL import Image
+from small_problems import names_of
 
 from isthmus.data.problems import Problem
 from isthmus.data.readers.defaults import default_recipe
 from isthmus.data.readers.folder_classes import folder_setting
 from isthmus.data.readers.folders import folder_problem
-from isthmus.data.samples import Samples, names_of
+from isthmus.data.samples import Samples
 from isthmus.data.tasks import Setting
 from isthmus.errors import DataError
 

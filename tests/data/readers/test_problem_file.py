@@ -11,13 +11,14 @@ import pytest
 import torch
 from label_folders import ROOMS, as_colours, write_rooms
 from PIL import Image
+from small_problems import names_of
 
 from isthmus.data.benchmarks import load_problem, setting_of
 from isthmus.data.inputs import ImageInput
 from isthmus.data.pixelwise import Depth, Keypoints, Segmentation, SurfaceNormals
 from isthmus.data.readers import problem_file
 from isthmus.data.readers.problem_file import RECIPE, file_problem
-from isthmus.data.samples import ArraySamples, Samples
+from isthmus.data.samples import Samples
 from isthmus.data.tasks import Setting
 from isthmus.errors import DataError, OptionError
 
@@ -54,9 +55,7 @@ def test_the_whole_of_a_file(tmp_path: Path) -> None:
     assert (problem.recipe.epochs, problem.recipe.batch_size, problem.recipe.optimizer) == (1, 2, "adam")
     assert problem.input == ImageInput(3, 32, 32, flip=False)
     assert [domain.name for domain in problem.domains] == ["source", "target"]
-    measured = problem.exams[0].samples
-    assert isinstance(measured, ArraySamples)
-    assert measured.names[0] == str(tmp_path / "real/images/0.png")
+    assert names_of(problem.exams[0].samples)[0] == str(tmp_path / "real/images/0.png")
     rows, columns = ((np.arange(32) + 0.5) * side // 32 for side in (48, 64))
     for domain, pixels in (("synthetic", problem.source.pixels), ("real", problem.exams[0].pixels)):
         assert pixels is not None

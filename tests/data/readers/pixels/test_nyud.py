@@ -11,10 +11,11 @@ import torch
 from label_folders import as_colours, write_rooms
 from PIL import Image
 from scipy.io import savemat
+from small_problems import names_of
 
 from isthmus.data.pixelwise import Depth, Segmentation, SurfaceNormals
 from isthmus.data.readers.problem_file import file_problem
-from isthmus.data.samples import ArraySamples, Samples
+from isthmus.data.samples import Samples
 from isthmus.errors import DataError
 
 COUNT, WIDTH, HEIGHT = 5, 32, 24
@@ -78,9 +79,7 @@ def stored(samples: Samples) -> torch.Tensor:
 
 def test_images_labels_and_normals_of_the_official_split(file: Path) -> None:
     problem = file_problem(file)
-    measured = problem.exams[0].samples
-    assert isinstance(measured, ArraySamples)
-    assert [name.rpartition(":")[2] for name in measured.names] == ["1", "3", "4"]
+    assert [name.rpartition(":")[2] for name in names_of(problem.exams[0].samples)] == ["1", "3", "4"]
     assert len(problem.target.samples) == 2
     assert not problem.exams[0].transductive
     truth = problem.exams[0].pixels.values
