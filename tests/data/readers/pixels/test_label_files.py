@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from struct import pack
+from zlib import compress, crc32
 
 import numpy as np
 import pytest
@@ -36,6 +38,19 @@ def test_images_with_a_palette_give_indices_and_those_of_one_bit_numbers(tmp_pat
     np.testing.assert_array_equal(read_array(tmp_path / "rgba.png"), see_through[..., :3])
     Image.fromarray(indices > 0).save(tmp_path / "mask.png")
     np.testing.assert_array_equal(read_array(tmp_path / "mask.png"), [[0, 1], [1, 1]])
+
+
+@pytest.mark.parametrize(("bits", "row"), [(2, [0b00011011]), (4, [0x01, 0x23])])
+def test_grey_of_few_bits_keeps_its_numbers(tmp_path: Path, bits: int, row: list[int]) -> None:
+    """A PNG of one row, 0 1 2 3, written chunk by chunk: Pillow writes no such files."""
+
+    def chunk(name: bytes, content: bytes) -> bytes:
+        return pack(">I", len(content)) + name + content + pack(">I", crc32(name + content))
+
+    header = pack(">IIBBBBB", 4, 1, bits, 0, 0, 0, 0)
+    image = chunk(b"IHDR", header) + chunk(b"IDAT", compress(bytes([0, *row]))) + chunk(b"IEND", b"")
+    (tmp_path / "few.png").write_bytes(b"\x89PNG\r\n\x1a\n" + image)
+    assert read_array(tmp_path / "few.png").tolist() == [[0, 1, 2, 3]]
 
 
 def test_formats_that_change_what_was_written_hold_no_labels() -> None:

@@ -41,13 +41,18 @@ def read_array(path: Path) -> NDArray[Any]:
 _PLAIN = {"LA": "L", "RGBA": "RGB"}
 """Modes that are read as others: what is transparent has its numbers all the same."""
 
+_STRETCHED = {"L;2": 85, "L;4": 17}
+"""How grey of so many bits is stored, and by what Pillow multiplies it to numbers up to 255."""
+
 
 def _read_image(path: Path) -> NDArray[Any]:
     import numpy as np
     from PIL import Image
 
     with Image.open(path) as image:
-        return np.array(image.convert(_PLAIN.get(image.mode, image.mode)))
+        stored = str(image.tile[0][3]) if image.tile else ""
+        pixels = np.array(image.convert(_PLAIN.get(image.mode, image.mode)))
+    return pixels // _STRETCHED[stored] if stored in _STRETCHED else pixels
 
 
 def _read_npy(path: Path) -> NDArray[Any]:
