@@ -45,8 +45,7 @@ def _children(place: Path) -> list[Path]:
 
 
 def _called(children: dict[Path, str], names: Iterable[str]) -> Path | None:
-    plain = {_plain(called): child for child, called in reversed(list(children.items()))}
-    return next((plain[_plain(name)] for name in names if _plain(name) in plain), None)
+    return next((child for name in names for child in children if _plain(children[child]) == _plain(name)), None)
 
 
 def _plain(name: str) -> str:

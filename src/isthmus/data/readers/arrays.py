@@ -184,10 +184,11 @@ def exam_of_arrays(
     """
     source, target, measured = samples
     check_lengths("exam", measured, labels)
-    _refuse_shared(measured, source, source_name)
+    _refuse_shared(_shared(measured, source), source, source_name)
+    shared = _shared(measured, target)
     if trained_on:
-        _refuse_shared(measured, target, "X_target")
-    return Exam("target", measured, labels, transductive=_shared(measured, target) > 0)
+        _refuse_shared(shared, target, "X_target")
+    return Exam("target", measured, labels, transductive=shared > 0)
 
 
 def _check_pair(exam: Any) -> None:
@@ -197,8 +198,7 @@ def _check_pair(exam: Any) -> None:
         raise DataError(f"Expected `exam=(X_exam, y_exam)`, samples and their labels, but got {found}.")
 
 
-def _refuse_shared(measured: ArraySamples, others: ArraySamples, name: str) -> None:
-    shared = _shared(measured, others)
+def _refuse_shared(shared: int, others: ArraySamples, name: str) -> None:
     if shared and len(set(_digests(others))) == len(others):
         raise DataError(
             f"`exam`: expected other samples than `{name}`, whose labels are trained on, but got {shared} of both. "

@@ -140,7 +140,7 @@ def _images_below(folder: Path) -> Iterator[Path]:
 
 def _is_image(path: Path) -> bool:
     """By its name: a link to nothing is an image that cannot be read."""
-    return path.suffix.lower() in SUFFIXES and not hidden(path.name) and not path.is_dir()
+    return path.suffix.lower() in SUFFIXES and not path.is_dir()
 
 
 def _refuse(error: OSError) -> None:

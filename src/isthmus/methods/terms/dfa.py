@@ -70,13 +70,14 @@ class DFA(Term):
         self.width = method.backbone.out_features
         self.channels = _channels(method.backbone) if layout == "channel" else self.width
         self.traced = align in ("prior", "decodings", "latents_and_images")
+        self.learns = self.traced and (affine or not tied)
         if self.traced:
             self.decoder = TiedDecoder(method.backbone, tied=tied, affine=affine)
 
     def parts(self) -> tuple[Part, ...]:
         source, target, both = ("source",), ("target",), ("source", "target")
         encoder = ("backbone",)
-        autoencoder = (*encoder, self.name) if list(self.parameters()) else encoder
+        autoencoder = (*encoder, self.name) if self.learns else encoder
         kld = Part("kld", source, self._source_to_prior, self.alpha, encoder)
         latents = Part("latents", both, self._target_to_source, self.alpha, encoder)
         images = Part("reconstruction", both, self._reconstruction, self.beta, autoencoder)
