@@ -19,7 +19,7 @@ from rich.table import Table
 from torch import Tensor
 
 import isthmus
-from isthmus.evaluation.inference import infer
+from isthmus.evaluation.inference import features
 from isthmus.report.results import read_results
 
 
@@ -50,8 +50,8 @@ def main() -> None:
         assert labels is not None
         for run in results["runs"]:
             model = isthmus.load(out / run["folder"] / "last")
-            source = infer(model.network, problem.source.samples, problem.input).features
-            target = infer(model.network, exam.samples, problem.input).features
+            source = features(model.network, problem.source.samples, problem.input)
+            target = features(model.network, exam.samples, problem.input)
             found = distances(source, labels.values, target, exam.labels.values, len(problem.task.classes))
             unit = spread(torch.cat([source, target]))
             by_class = sum(found[:-1]) / (len(found) - 1)

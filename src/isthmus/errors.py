@@ -28,4 +28,4 @@ class ModelFileError(IsthmusError):
 
 
 class DivergenceError(IsthmusError):
-    """Training produced a loss or gradient that is not a finite number."""
+    """Training produced a loss, weight or network output that is not a finite number."""

@@ -161,6 +161,8 @@ def test_mistakes_with_images_of_ones_own(refuse: Callable[..., str], arguments:
         (("fit", "dann", "--seed", "9" * 23), "Expected `seed` of at most 18446744073709551615, but got 999"),
         (("fit", "dann", "--seed", "-" + "9" * 23), "Expected `seed` of at least -9223372036854775808, but got -999"),
         (("methods", "symnet"), "did you mean `symnets`?"),
+        (("methods", "dann:hidden=3"), "without options, but got `dann:hidden=3`. Ask for `dann`"),
+        (("methods", "dann+dfa"), "and for each term by itself: `isthmus methods +dfa`"),
         (("evaluate", "@empty"), "Expected the folder of a run or of a model"),
         (("evaluate", "@model", "digits-photo", "--exam", "@target"), "but got both"),
         (("evaluate", "@pixels", "--exam", "@target"), "Name a problem to measure a model for pixel-wise tasks."),
@@ -371,6 +373,12 @@ def test_a_real_process_says_the_same(tmp_path: Path, arguments: tuple[str, ...]
     assert done.stderr.count("\n") == 1
     assert "Traceback" not in done.stderr
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_reader_who_has_enough_is_no_mistake(tmp_path: Path) -> None:
+    command = f"{sys.executable} -m isthmus methods --json | true; echo ${{PIPESTATUS[0]}}"
+    done = subprocess.run(["bash", "-c", command], cwd=tmp_path, capture_output=True, text=True, timeout=120)
+    assert (done.stdout, done.stderr) == ("0\n", "")
 
 
 def test_what_the_first_of_several_processes_refuses_is_said_once(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from small_problems import images_problem, joint_problem
 from torch import Tensor, nn
 
 from isthmus.evaluation.examination import examine
-from isthmus.evaluation.inference import infer
+from isthmus.evaluation.inference import RESULT, infer
 from isthmus.methods import build_method
 from isthmus.nn.backbones import build_backbone
 from isthmus.selection.scores import SCORES
@@ -35,9 +35,9 @@ def test_every_domain_is_measured_by_its_own_network() -> None:
     found = examine(method.predictors(), problem)
     expected, scores = {}, []
     for predictor, exam, domain in zip(method.predictors(), problem.exams, problem.domains):
-        logits = infer(predictor, exam.samples, problem.input).result
+        logits = infer(predictor, exam.samples, problem.input)[RESULT]
         expected[exam.name] = float(accuracy_score(exam.labels.values, logits.argmax(dim=1)))
-        scores.append(infer(predictor, domain.samples, problem.input).result)
+        scores.append(infer(predictor, domain.samples, problem.input)[RESULT])
     assert list(found.metrics) == ["average", "plain", "upright", "inverted"]
     assert found.metrics == pytest.approx({"average": sum(expected.values()) / 3, **expected})
     for name, score in SCORES.items():
@@ -73,7 +73,7 @@ def test_samples_that_are_trained_on_and_measured_on_pass_once(transductive: boo
     assert sum(passed) == 24 * (1 if transductive else 2)
     assert list(found.metrics) == ["result", "source"]
     own, other = (
-        infer(method.predictors()[0], exam.samples, problem.input, others=method.other_classifiers()).logits[name]
+        infer(method.predictors()[0], exam.samples, problem.input, others=method.other_classifiers())[name]
         for name in found.metrics
     )
     truth = exam.labels.values

@@ -12,10 +12,10 @@ from torch import Tensor, nn
 
 from isthmus.data.inputs import ImageInput
 from isthmus.data.samples import ArraySamples
-from isthmus.errors import OptionError
+from isthmus.errors import DivergenceError, OptionError
 from isthmus.evaluation import inference
 from isthmus.evaluation.examination import examine
-from isthmus.evaluation.inference import device_of, infer
+from isthmus.evaluation.inference import RESULT, device_of, features, infer
 from isthmus.evaluation.metrics import accuracy, class_accuracies
 from isthmus.methods import build_method
 from isthmus.nn.backbones import Backbone, build_backbone
@@ -68,12 +68,22 @@ def test_inference_goes_in_batches_and_keeps_the_order(monkeypatch: pytest.Monke
     outputs = infer(network, problem.target.samples, problem.input, others={"negative": Negative()})
     expected = problem.input.evaluate(problem.target.samples.values)[:, :2]
     assert backbone.seen == [40, 40, 16]
-    assert torch.equal(outputs.features, expected)
-    assert torch.equal(outputs.result, expected)
-    assert torch.equal(outputs.logits["negative"], -expected)
-    assert not outputs.result.requires_grad
+    assert torch.equal(features(network, problem.target.samples, problem.input), expected)
+    assert torch.equal(outputs[RESULT], expected)
+    assert torch.equal(outputs["negative"], -expected)
+    assert not outputs[RESULT].requires_grad
     some = infer(network, problem.target.samples, problem.input, indices=torch.tensor([5, 3]))
-    assert torch.equal(some.result, expected[[5, 3]])
+    assert torch.equal(some[RESULT], expected[[5, 3]])
+
+
+@pytest.mark.parametrize("scale", [math.inf, math.nan])
+def test_outputs_that_are_not_finite_are_refused(scale: float) -> None:
+    problem, backbone = vectors_problem(), Two()
+    backbone.scale.data.fill_(scale)
+    network = Classifier(backbone, nn.Identity())
+    for look in (infer, features):
+        with pytest.raises(DivergenceError, match="Use a smaller `--lr`"):
+            look(network, problem.target.samples, problem.input)  # type: ignore[operator]
 
 
 def test_ten_crops_are_averaged_as_probabilities() -> None:
@@ -83,14 +93,15 @@ def test_ten_crops_are_averaged_as_probabilities() -> None:
 
     stored = (torch.rand(3, 1, 8, 8, generator=torch.Generator().manual_seed(0)) * 255).to(torch.uint8)
     input = ImageInput(1, 4, 8, (0.5,), (0.1,), ten_crop=True)
-    found = infer(Classifier(Corners(), nn.Identity()), ArraySamples(stored), input)
+    network, samples = Classifier(Corners(), nn.Identity()), ArraySamples(stored)
+    found = infer(network, samples, input)[RESULT]
     pairs = []
     for y, x in ((0, 0), (0, 4), (4, 0), (4, 4), (2, 2)):
         row = (stored[:, 0, y, x : x + 4] / 255 - 0.5) / 0.1
         pairs += [row[:, :2], row.flip(1)[:, :2]]
     expected = sum(pair.double().softmax(dim=1) for pair in pairs) / 10
-    torch.testing.assert_close(found.result.double().exp(), expected, atol=1e-6, rtol=1e-5)
-    torch.testing.assert_close(found.features, torch.stack(pairs).mean(dim=0))
+    torch.testing.assert_close(found.double().exp(), expected, atol=1e-6, rtol=1e-5)
+    torch.testing.assert_close(features(network, samples, input), torch.stack(pairs).mean(dim=0))
 
 
 def test_an_examination_measures_the_exam_and_the_training_samples() -> None:

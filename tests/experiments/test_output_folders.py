@@ -11,7 +11,14 @@ from typing import Any
 
 import pytest
 import torch
-from small_problems import IMAGE_PROBLEMS, images_problem, joint_problem, pixels_problem, vectors_problem
+from small_problems import (
+    IMAGE_PROBLEMS,
+    images_problem,
+    joint_problem,
+    other_classes_problem,
+    pixels_problem,
+    vectors_problem,
+)
 
 import isthmus
 from isthmus.data.inputs import ImageInput
@@ -19,7 +26,7 @@ from isthmus.data.problems import Problem
 from isthmus.data.recipes import Recipe
 from isthmus.data.samples import ArraySamples
 from isthmus.engine.hardware import Hardware
-from isthmus.errors import DataError, IsthmusError, OptionError, RunFolderError
+from isthmus.errors import DataError, DivergenceError, IsthmusError, OptionError, RunFolderError
 from isthmus.experiments.folders import comparison_folder, open_folder, run_folder
 
 RECIPE = Recipe(epochs=1, batch_size=8)
@@ -251,6 +258,37 @@ def test_a_comparison_grows_by_seeds_and_methods(
         (row["method"], row["seed"]): row["scores"] for row in isthmus.Comparison(finished).results["runs"]
     } == scores
     assert isthmus.Comparison(finished).results["summary"] == whole.results["summary"]
+
+
+def test_runs_that_the_results_do_not_know_are_found_again(finished: Path) -> None:
+    compare(finished, "dann", resume=True)
+    (finished / "results.json").unlink()
+    rows = compare(finished, "mcc", resume=True).results["runs"]
+    assert sorted(row["method"] for row in rows) == ["dann", "mcc", "source_only"]
+
+
+def test_a_table_of_costs_that_was_changed_is_another_method(tmp_path: Path) -> None:
+    problem = replace(other_classes_problem(), recipe=RECIPE)
+    source, target = (domain.labels.task.classes for domain in problem.domains if domain.labels)
+    table = tmp_path / "costs.csv"
+
+    def write(cost: int) -> str:
+        rows = [[name, *(str(cost + i) for i in range(len(target)))] for name in source]
+        table.write_text("\n".join(",".join(row) for row in [["", *target], *rows]))
+        return f"jtln:cost={table}"
+
+    out = tmp_path / "out"
+    done = compare(out, write(1), problem=problem).results["runs"]
+    assert compare(out, write(1), problem=problem, resume=True).results["runs"] == done
+    with pytest.raises(RunFolderError, match=r"other settings or data: `tables\..*costs\.csv` was "):
+        compare(out, write(2), problem=problem, seeds=2, resume=True)
+
+
+def test_a_run_that_diverges_after_its_last_loss_is_refused(tmp_path: Path) -> None:
+    """The only step's weights are finite, and what the network gives with them is not."""
+    problem = images_problem(Recipe(epochs=1, batch_size=24, lr=1e8))
+    with pytest.raises(DivergenceError, match=r"some are NaN or infinite.*Use a smaller `--lr`"):
+        compare(tmp_path, problem=problem)
 
 
 def test_a_run_that_is_deleted_leaves_the_results(finished: Path) -> None:

@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+import re
+
 import pytest
 from fabricated_results import make_results, run_record
 from rich.console import Console
 
-from isthmus.report.results import Results
-from isthmus.report.tables import markdown_table, score_rows, summary_table
+from isthmus.report.results import Results, summarise
+from isthmus.report.tables import cells, markdown_table, score_rows, summary_table
 
 
 def printed(results: Results, width: int = 110) -> str:
@@ -50,15 +52,24 @@ def test_gain_is_over_the_seeds_that_both_have() -> None:
 
 def test_terminal_table(results: Results) -> None:
     text = printed(results)
-    assert "oracle (uses exam labels)" in text
+    assert " ".join(re.findall("oracle|.uses|exam|labels.", text)) == "oracle (uses exam labels)"
     assert "73.0 ± 1.5" in text
     assert "+11.0" in text
     assert "  · source head" in text
 
 
 def test_numbers_stay_whole_on_a_narrow_terminal(results: Results) -> None:
-    text = printed(results, width=80)
-    assert "73.0 ± 1.5  +11.0  72.0 ± 1.5" in text
+    for run in results["runs"]:
+        run["method"] = run["method"].replace("symnets", "symnets:hidden=512+entropy:weight=0.1")
+        run["seconds"] *= 1000
+    results["summary"] = summarise(results["runs"])
+    for width in (70, 80):
+        text = printed(results, width)
+        lines = [cells(results, row) for row in score_rows(results)]
+        for _, *numbers in lines:
+            assert [number for number in numbers if number and number not in text] == []
+        assert "13000" in text
+        assert "".join(text.split()).endswith("Gain:pointsofthelastepochoversource_only.")
 
 
 def test_names_are_no_markup() -> None:

@@ -31,6 +31,18 @@ def test_more_seeds_tell_more() -> None:
     assert text.startswith("dann beats source_only by 4.0 points")
 
 
+def test_seeds_that_agree_are_no_evidence() -> None:
+    """As they may where an exam has few samples."""
+    text = verdict(compared(source_only=(0.50, 0.50), dann=(0.75, 0.75)))
+    assert text.startswith("dann is 25.0 points ahead of source_only (")
+    assert text.endswith("All seeds agree: how much of this is noise is unknown.")
+
+
+def test_what_rounds_to_nothing_is_level() -> None:
+    text = verdict(compared(source_only=(0.6000, 0.6200), dann=(0.5996, 0.6196)))
+    assert text.startswith("dann is level with source_only, which is within noise")
+
+
 def test_a_clear_loss() -> None:
     text = verdict(compared(source_only=(0.60, 0.62), dann=(0.30, 0.32), mcd=(0.20, 0.21)))
     assert text.startswith(
@@ -69,7 +81,7 @@ def test_methods_are_compared_over_the_seeds_that_both_have() -> None:
     assert "mcd, the best of 2 methods, is 1.5 points ahead" in text
     text = verdict(compared(source_only=(0.70, 0.50), dann=(0.70,)))
     assert text == (
-        "dann is 0.0 points ahead of source_only (accuracy 70.0 against 70.0 %, last epoch, 1 seed that both have). "
+        "dann is level with source_only (accuracy 70.0 against 70.0 %, last epoch, 1 seed that both have). "
         "One seed is no evidence: how much of this is noise is unknown."
     )
 
@@ -93,3 +105,23 @@ def test_without_exam() -> None:
     text = verdict(make_results(runs, exam=False))
     assert text.startswith("Accuracy is unknown")
     assert "b ranks first by information_maximisation" in text
+    assert "noise" not in text
+
+
+@pytest.mark.parametrize(
+    ("a", "b", "noise"),
+    [
+        ((1.0,), (1.0,), True),
+        # Standard errors 0.1 and 0.1: Student's t of 2 degrees is 4.303, and half the interval 0.61.
+        ((1.0, 1.2), (1.5, 1.7), True),
+        ((1.0, 1.2), (1.8, 2.0), False),
+    ],
+)
+def test_a_rank_within_noise_is_called_so(a: tuple[float, ...], b: tuple[float, ...], noise: bool) -> None:
+    runs = [
+        run_record(method, seed, None, label_free=value)
+        for method, values in {"a": a, "b": b}.items()
+        for seed, value in enumerate(values)
+    ]
+    text = verdict(make_results(runs, exam=False))
+    assert ("It is within noise of" in text) == noise

@@ -213,6 +213,9 @@ def methods(name: str | None = None, *, json: bool = False) -> None:
 
     if name is not None:
         entry = term_entry(name) if name.startswith("+") else method_entry(name)
+        if name != entry.name:
+            other = f"Expected one method or term, without options, but got `{name}`. Ask for `{entry.name}`"
+            raise OptionError(f"{other}, and for each term by itself: `isthmus methods +dfa`.")
         print_json(method_row(entry) | {"options": method_options(entry)}) if json else show_method(entry)
         return
     rows = [method_row(entry) for entry in (*method_entries(), *term_entries())]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from argparse import ArgumentError
 from collections.abc import Sequence
@@ -36,6 +37,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     name = arguments[0] if arguments and arguments[0] in COMMANDS else ""
     try:
         _run(arguments, name)
+    except BrokenPipeError:  # whoever reads the output has enough of it: `| head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python complains as it closes it
     except (IsthmusError, OSError) as error:  # what the system refuses: a full disk, a folder without permission
         prefix = f"isthmus {name}".strip()
         console().print(f"{prefix}: {error}", style="red", markup=False, highlight=False, soft_wrap=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from contextlib import nullcontext
 
@@ -11,7 +12,7 @@ from torch import Tensor
 from isthmus.data.inputs import ImageInput
 from isthmus.data.samples import Samples, in_order
 from isthmus.data.tasks import Completion
-from isthmus.evaluation.inference import Precision
+from isthmus.evaluation.inference import Precision, finite
 from isthmus.functional.holes import with_hole
 from isthmus.nn.autoencoder import AutoEncoder
 
@@ -42,7 +43,7 @@ def completions(
         holed = with_hole(whole, corners[places], task.hole)
         with precision():
             completed = network(holed.to(weight.device, weight.dtype))
-        yield whole, holed, completed.float().cpu()
+        yield whole, holed, finite(completed.float().cpu())
 
 
 def completion_errors(
@@ -54,10 +55,10 @@ def completion_errors(
 
     Of values from 0 to 1, over the whole image and all channels.
     """
-    found = []
-    for whole, _, completed in completions(network, samples, input, task, precision=precision):
-        found.append(((completed - whole) / 2).square().flatten(1).double())
-    squares = torch.cat(found)
-    ratios = -10 * squares.mean(dim=1).clamp(min=1e-12).log10()
+    found = completions(network, samples, input, task, precision=precision)
+    squares = torch.cat(
+        [((completed - whole) / 2).square().flatten(1).double().sum(dim=1) for whole, _, completed in found]
+    )
+    ratios = -10 * (squares / math.prod(input.shape)).clamp(min=1e-12).log10()
     loss, ratio = task.metrics
-    return {loss.name: squares.sum(dim=1).mean().item(), ratio.name: ratios.mean().item()}
+    return {loss.name: squares.mean().item(), ratio.name: ratios.mean().item()}

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from contextlib import nullcontext
-from itertools import islice
 from typing import Protocol
 
 import torch
@@ -14,8 +13,9 @@ from torch import Tensor
 from isthmus.data.inputs import Input
 from isthmus.data.pixelwise import Keypoints, PixelLabels, PixelTask, Segmentation, SurfaceNormals
 from isthmus.data.problems import Domain, Problem
-from isthmus.data.samples import Samples, in_order
-from isthmus.evaluation.inference import Precision
+from isthmus.data.samples import Samples, Subset, in_order
+from isthmus.data.splits import shuffled
+from isthmus.evaluation.inference import Precision, finite
 from isthmus.evaluation.pixelwise import DepthErrors, KeypointErrors, NormalErrors, SegmentationScores
 from isthmus.functional.pixelwise import heatmap_peaks, upsampled, upsampled_normals
 from isthmus.nn.dense import Dense, DenseNetwork
@@ -50,6 +50,8 @@ def dense_outputs(
         images = input.evaluate(stored).to(weight.device, weight.dtype)
         with precision():
             dense = network(images)
+        for outputs in (*dense.maps.values(), *dense.vectors.values()):
+            finite(outputs)
         yield indices, dense
 
 
@@ -108,14 +110,14 @@ def label_free_scores(
 def _loss(
     network: DenseNetwork, domain: Domain, tasks: tuple[PixelTask, ...], input: Input, precision: Precision
 ) -> float:
-    """The mean over the first training samples, summed over tasks."""
+    """The mean over some training samples, always the same ones, summed over tasks."""
     assert domain.pixels is not None  # as both domains of the setting have some
     device = next(network.parameters()).device
     total, count = 0.0, 0
-    outputs = dense_outputs(network, domain.samples, input, precision=precision)
-    for indices, dense in islice(outputs, LOOKED_AT // BATCH):
+    some = shuffled(len(domain.samples))[:LOOKED_AT]
+    for indices, dense in dense_outputs(network, Subset(domain.samples, some), input, precision=precision):
         for task in tasks:
-            labels = domain.pixels.values[task][indices].to(device)
+            labels = domain.pixels.values[task][some[indices]].to(device)
             loss = task.loss(dense.maps[task.name], dense.vectors.get(task.name), labels)
             total += float(loss) * len(indices)
         count += len(indices)

@@ -13,7 +13,7 @@ from isthmus.data.problems import Domain, Exam, Problem
 from isthmus.data.tasks import Setting
 from isthmus.evaluation.dense import label_free_scores, measure
 from isthmus.evaluation.images import measure_images
-from isthmus.evaluation.inference import Precision, infer
+from isthmus.evaluation.inference import RESULT, Precision, infer
 from isthmus.evaluation.metrics import accuracy
 from isthmus.names import AVERAGE
 from isthmus.nn.classifiers import Classifier
@@ -94,7 +94,7 @@ def _examine(
 ) -> Examination:
     transductive = exam is not None and exam.samples is domain.samples  # then one pass serves both
     seen = infer(network, domain.samples, problem.input, others=others if transductive else {}, precision=precision)
-    logits = seen.result
+    logits = seen[RESULT]
     classes = (domain.labels.task if domain.labels else problem.task).classes
     predicted = set(logits.argmax(dim=1).tolist())
     accuracies = {}
@@ -102,7 +102,7 @@ def _examine(
         outputs = seen
         if not transductive:
             outputs = infer(network, exam.samples, problem.input, others=others, precision=precision)
-        accuracies = {name: accuracy(answers, exam.labels.values) for name, answers in outputs.logits.items()}
+        accuracies = {name: accuracy(answers, exam.labels.values) for name, answers in outputs.items()}
     return Examination(
         accuracies,
         {name: score.compute(logits).item() for name, score in SCORES.items()},

@@ -10,7 +10,7 @@ from torch import Tensor
 from isthmus.data.inputs import ImageInput
 from isthmus.data.samples import Samples, in_order
 from isthmus.data.tasks import Generation
-from isthmus.evaluation.inference import BATCH, Precision
+from isthmus.evaluation.inference import BATCH, Precision, finite
 from isthmus.functional.frechet import frechet_distance
 from isthmus.functional.scattering import scattering
 from isthmus.nn.gans import Generator
@@ -19,6 +19,8 @@ MOST = 500
 """Images that are generated, and most real ones that their features are compared with."""
 LOOKED_UP = 250
 """Images whose nearest training images are looked for."""
+COMPARED = 1000
+"""Training images that they are compared with at a time."""
 
 
 @torch.no_grad()
@@ -33,7 +35,7 @@ def generated(network: Generator, number: int, *, seed: int = 0, precision: Prec
     for part in noise.split(BATCH):
         with precision():
             images.append(network(part).float().cpu())
-    return torch.cat(images).clamp(-1, 1)
+    return finite(torch.cat(images)).clamp(-1, 1)
 
 
 def generation_errors(images: Tensor, real: Tensor, training: Tensor) -> dict[str, float]:
@@ -66,8 +68,9 @@ def distance(images: Tensor, real: Tensor) -> float:
 
 def nearest(images: Tensor, others: Tensor) -> Tensor:
     """The Euclidean distance of each image to the nearest of some others, (images,), in double precision."""
-    rows, columns = images.flatten(1).double(), others.flatten(1).double()
-    return torch.cat([torch.cdist(part, columns).amin(dim=1) for part in rows.split(BATCH)])
+    rows = images.flatten(1).double()
+    parts = others.flatten(1).split(COMPARED)
+    return torch.stack([torch.cdist(rows, part.double()).amin(dim=1) for part in parts]).amin(dim=0)
 
 
 def network_inputs(samples: Samples, input: ImageInput, indices: Tensor | None = None) -> Tensor:

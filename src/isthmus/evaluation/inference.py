@@ -1,11 +1,10 @@
-"""Features and logits of many samples."""
+"""Logits and features of many samples."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
 from typing import get_args
 
 import torch
@@ -14,7 +13,7 @@ from torch import Tensor, nn
 from isthmus.checks import one_of
 from isthmus.data.inputs import Input
 from isthmus.data.samples import Samples, in_order
-from isthmus.errors import OptionError
+from isthmus.errors import DivergenceError, OptionError
 from isthmus.names import Accelerator, listed
 from isthmus.nn.classifiers import Classifier
 from isthmus.progress import track
@@ -44,25 +43,6 @@ def device_of(accelerator: Accelerator) -> torch.device:
     return torch.device(found[0] if accelerator == "auto" else accelerator)
 
 
-@dataclass(frozen=True)
-class Outputs:
-    """What a network says of a collection of samples, on the CPU in float32.
-
-    Attributes:
-        features: (samples, features); where the input has several views, their mean.
-        logits: (samples, classes) of each classifier, by its name, the network's own first. Where the input has several
-            views, the logarithm of their mean probabilities.
-    """
-
-    features: Tensor
-    logits: Mapping[str, Tensor]
-
-    @property
-    def result(self) -> Tensor:
-        """Logits of the network's own classifier."""
-        return self.logits[RESULT]
-
-
 @torch.no_grad()
 def infer(
     network: Classifier,
@@ -73,8 +53,11 @@ def infer(
     indices: Tensor | None = None,
     precision: Precision = nullcontext,
     title: str = "",
-) -> Outputs:
-    """Features and every classifier's logits. Puts the network and the others into evaluation mode.
+) -> dict[str, Tensor]:
+    """Logits (samples, classes) of each classifier, by its name, the network's own, `RESULT`, first.
+
+    On the CPU in float32. Where the input has several views, the logarithm of their mean probabilities. Puts the
+    network and the others into evaluation mode.
 
     Args:
         network: on any device.
@@ -84,21 +67,63 @@ def infer(
         indices: which samples; all by default.
         precision: opens the autocast context that the network runs under.
         title: of a progress bar; none is drawn without, as in training, which has its own.
+
+    Raises:
+        DivergenceError: logits that are not finite.
     """
+    classifiers = {RESULT: network.head, **others}
     for module in (network, *others.values()):
         module.eval()
-    weight = next(network.parameters())
-    classifiers = {RESULT: network.head, **others}
-    features: list[Tensor] = []
     logits: dict[str, list[Tensor]] = {name: [] for name in classifiers}
+    for views in _features(network, samples, input, indices, precision, title):
+        with precision():
+            for name, classifier in classifiers.items():
+                logits[name].append(_together([classifier(view).float() for view in views]).cpu())
+    return {name: finite(torch.cat(parts)) for name, parts in logits.items()}
+
+
+@torch.no_grad()
+def features(network: Classifier, samples: Samples, input: Input, *, indices: Tensor | None = None) -> Tensor:
+    """Features (samples, …) on the CPU in float32; where the input has several views, their mean.
+
+    Puts the network into evaluation mode.
+
+    Raises:
+        DivergenceError: features that are not finite.
+    """
+    network.eval()
+    found = _features(network, samples, input, indices)
+    return finite(torch.cat([torch.stack([view.float() for view in views]).mean(dim=0).cpu() for views in found]))
+
+
+def finite(outputs: Tensor) -> Tensor:
+    """What a network gives in evaluation, where its losses in training may have been finite and it is not.
+
+    Raises:
+        DivergenceError: some of it is NaN or infinite.
+    """
+    if not outputs.isfinite().all():
+        raise DivergenceError(
+            "Expected finite outputs of the trained network, but some are NaN or infinite: its training diverged. "
+            "Use a smaller `--lr` or set `--clip-norm 1`."
+        )
+    return outputs
+
+
+def _features(
+    network: Classifier,
+    samples: Samples,
+    input: Input,
+    indices: Tensor | None,
+    precision: Precision = nullcontext,
+    title: str = "",
+) -> Iterator[list[Tensor]]:
+    """Those of each view, a batch of samples at a time."""
+    weight = next(network.parameters())
     count = len(samples) if indices is None else len(indices)
     for _, stored in track(in_order(samples, indices, size=BATCH), title, math.ceil(count / BATCH)):
         with precision():
-            views = [network.backbone(view.to(weight.device, weight.dtype)) for view in input.views(stored)]
-            features.append(torch.stack([view.float() for view in views]).mean(dim=0).cpu())
-            for name, classifier in classifiers.items():
-                logits[name].append(_together([classifier(view).float() for view in views]).cpu())
-    return Outputs(torch.cat(features), {name: torch.cat(parts) for name, parts in logits.items()})
+            yield [network.backbone(view.to(weight.device, weight.dtype)) for view in input.views(stored)]
 
 
 def _together(views: Sequence[Tensor]) -> Tensor:

@@ -16,7 +16,7 @@ from isthmus.data.inputs import Input, describe, from_description
 from isthmus.data.readers.arrays import samples_for
 from isthmus.data.samples import Samples
 from isthmus.errors import IsthmusError, ModelFileError, RunFolderError
-from isthmus.evaluation.inference import infer
+from isthmus.evaluation.inference import RESULT, infer
 from isthmus.files import replacing
 from isthmus.names import Name, Predicted
 from isthmus.nn.backbones import CONVOLUTIONAL, WithNeck, build_backbone
@@ -55,7 +55,7 @@ class Model:
             DataError: of another shape, or values that are no image's or not finite.
         """
         found = samples_for(self.input, samples, name="samples")
-        return infer(self.network, found, self.input, title="Predicting").result.softmax(dim=1)
+        return infer(self.network, found, self.input, title="Predicting")[RESULT].softmax(dim=1)
 
     def save(self, folder: str | Path) -> None:
         """Write `model.safetensors` and `model.json` into `folder`.

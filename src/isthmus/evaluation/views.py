@@ -14,7 +14,7 @@ from isthmus.data.problems import Problem
 from isthmus.data.samples import Samples, in_order
 from isthmus.data.splits import shuffled
 from isthmus.data.tasks import Labels
-from isthmus.evaluation.inference import infer
+from isthmus.evaluation.inference import RESULT, features, infer
 from isthmus.nn.classifiers import Classifier
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ class Views:
         from sklearn.decomposition import PCA
 
         found = [
-            infer(network, samples, self.problem.input, indices=indices).features.flatten(1)
+            features(network, samples, self.problem.input, indices=indices).flatten(1)
             for samples, indices in (
                 (self.problem.source.samples, self.source_indices),
                 (self.target, self.target_indices),
@@ -65,7 +65,7 @@ class Views:
     def predictions(self, network: Classifier) -> dict[str, np.ndarray]:
         """Pictures (m, height, width, 3) uint8, with true labels (−1 where unknown) and class probabilities."""
         indices = self.target_indices[:PICTURES]
-        outputs = infer(network, self.target, self.problem.input, indices=indices)
+        logits = infer(network, self.target, self.problem.input, indices=indices)[RESULT]
         pictures = torch.zeros(0, 1, 1, 3, dtype=torch.uint8)
         if isinstance(self.problem.input, ImageInput):
             stored = torch.cat([part for _, part in in_order(self.target, indices)])
@@ -73,7 +73,7 @@ class Views:
         return {
             "pictures": pictures.numpy(),
             "picture_labels": self.target_labels[:PICTURES].numpy(),
-            "picture_probabilities": outputs.result.softmax(dim=1).numpy(),
+            "picture_probabilities": logits.softmax(dim=1).numpy(),
         }
 
 

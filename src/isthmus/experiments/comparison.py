@@ -17,7 +17,7 @@ from isthmus.experiments.results import conditions, write_results
 from isthmus.experiments.run import check_startable, resolve, setting_for
 from isthmus.methods.registry import default_methods
 from isthmus.names import slug
-from isthmus.report.results import REPORT, RESULT, RESULTS, Results, RunRecord, read_results
+from isthmus.report.results import REPORT, RESULT, RESULTS, Results, RunRecord, read_results, read_run
 from isthmus.selection.scores import score_for
 
 
@@ -118,7 +118,10 @@ def check_runs(methods: Sequence[str], seeds: int, first_seed: int = 0) -> None:
 
 
 def _finished(folder: Path) -> dict[str, RunRecord]:
-    """The runs in an output folder's results by place, but for those that were deleted since."""
-    if not (folder / RESULTS).is_file():
-        return {}
-    return {run["folder"]: run for run in read_results(folder)["runs"] if (folder / run["folder"] / RESULT).is_file()}
+    """The finished runs in an output folder by place, in the order of its results and then by name."""
+    known = read_results(folder)["runs"] if (folder / RESULTS).is_file() else []
+    found = sorted(path.parent.relative_to(folder).as_posix() for path in folder.glob(f"runs/*/{RESULT}"))
+    runs = {run["folder"]: run for run in known if run["folder"] in found}
+    return runs | {
+        place: read_run(folder / place, f"Delete the folder {folder / place}.") for place in found if place not in runs
+    }

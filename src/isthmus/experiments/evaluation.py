@@ -17,7 +17,7 @@ from isthmus.data.samples import Subset
 from isthmus.data.tasks import Labels
 from isthmus.errors import DataError, ModelFileError, OptionError
 from isthmus.evaluation.dense_models import DenseModel
-from isthmus.evaluation.inference import device_of, infer
+from isthmus.evaluation.inference import RESULT, device_of, infer
 from isthmus.evaluation.metrics import accuracy, class_accuracies
 from isthmus.evaluation.models import DESCRIPTION, Model, load_model
 from isthmus.experiments.folders import LAST, SELECTED
@@ -85,7 +85,7 @@ def evaluate_model(
         if not isinstance(truth, Labels) or truth.task.classes != model.classes:
             raise DataError(f"The model was not trained for `{problem or measured.name}`: its classes are others.")
     model.network.to(device_of(accelerator))
-    logits = infer(model.network, measured.samples, model.input, title="Measuring").result
+    logits = infer(model.network, measured.samples, model.input, title="Measuring")[RESULT]
     labels = measured.labels.values
     by_class = class_accuracies(logits, labels)
     counts = torch.bincount(labels, minlength=len(model.classes)).tolist()

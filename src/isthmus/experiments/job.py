@@ -6,12 +6,13 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import nn
 from torch.utils import deterministic
 
+from isthmus.cache import digest
 from isthmus.data.problems import Problem
 from isthmus.engine.checkpoints import load_checkpoint, save_checkpoint
 from isthmus.engine.hardware import Hardware, on_first_process
@@ -24,8 +25,9 @@ from isthmus.experiments.networks import backbone_for
 from isthmus.experiments.record import Record
 from isthmus.experiments.results import run_result
 from isthmus.methods import Method, build_method
+from isthmus.methods.registry import method_files
 from isthmus.names import slug
-from isthmus.report.results import RESULT, RunRecord, read_json
+from isthmus.report.results import RESULT, RunRecord, read_run
 
 if TYPE_CHECKING:
     from lightning.fabric import Fabric
@@ -64,13 +66,14 @@ class Job:
     @property
     def config(self) -> dict[str, Any]:
         """All that must be the same for the run to be continued."""
-        return {"method": self.method, "seed": self.seed, **self.conditions}
+        tables = {file: digest([Path(file).read_text(encoding="utf-8")]) for file in method_files(self.method)}
+        return {"method": self.method, "seed": self.seed, **self.conditions, **({"tables": tables} if tables else {})}
 
     def run(self, fabric: Fabric, hardware: Hardware, *, resume: bool = False, overwrite: bool = False) -> RunRecord:
         """Train, examine after epochs, and write the run's folder; with `resume`, a finished run is only read."""
         on_first_process(fabric, lambda: open_folder(self.folder, self.config, resume=resume, overwrite=overwrite))
         if resume and (self.folder / RESULT).is_file():
-            return cast("RunRecord", read_json(self.folder / RESULT, self._remedy))
+            return read_run(self.folder, self._remedy)
         with _deterministic():
             try:
                 return self._train(fabric, hardware, resume=resume)

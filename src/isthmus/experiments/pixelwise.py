@@ -88,7 +88,7 @@ def predict_pixels(
             for task, values in outputs.items():
                 file = out / f"{number:04d}-{path.stem}-{task}"
                 np.save(file.with_name(f"{file.name}.npy"), values.numpy(), allow_pickle=False)
-                pixels = (255 * coloured(task, values.numpy(), shown)).round().astype("uint8")
+                pixels = (255 * coloured(task, values.numpy(), shown, values.numpy())).round().astype("uint8")
                 Image.fromarray(pixels).save(file.with_name(f"{file.name}.png"))
                 rows.append({"image": str(path), "task": task, "file": f"{file}.npy"})
     except OSError as error:

@@ -148,6 +148,12 @@ def check_options(name: str) -> None:
         read_options(load, part)
 
 
+def method_files(name: str) -> tuple[str, ...]:
+    """The tables (`jtln:cost=costs.csv`) that a method reads and that what it does depends on."""
+    values = [value for _, part in _parts(name) for value in part.options.values()]
+    return tuple(value for value in values if value.endswith(".csv"))
+
+
 def _parts(name: str) -> list[tuple[Callable[..., Any], Name]]:
     """What makes the method of a name and each of its terms, with their options."""
     parsed, *terms = (Name.parse(part) for part in joined_names(name))

@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from isthmus.report.figures import WIDTH, plain, svg
+from isthmus.report.figures import WIDTH, short, svg
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 NAMED = 60
 """Source classes up to which each column has its name."""
+CHARACTERS = 30
+"""Of a class's name that are shown."""
 
 
 def cost_plot(costs: NDArray[Any], source: Sequence[str], target: Sequence[str]) -> str:
@@ -32,9 +34,9 @@ def cost_plot(costs: NDArray[Any], source: Sequence[str], target: Sequence[str])
     figure = Figure(figsize=(WIDTH, 1.9 + 0.19 * len(target)), layout="constrained")
     axes = figure.subplots()
     image = axes.imshow(costs[order].T, cmap="Blues_r", aspect="auto", interpolation="nearest")
-    axes.set_yticks(range(len(target)), [plain(name) for name in target], fontsize=8)
+    axes.set_yticks(range(len(target)), [short(name, CHARACTERS) for name in target], fontsize=8)
     if len(source) <= NAMED:
-        axes.set_xticks(range(len(source)), [plain(source[i]) for i in order], rotation=90, fontsize=7)
+        axes.set_xticks(range(len(source)), [short(source[i], CHARACTERS) for i in order], rotation=90, fontsize=7)
     else:
         axes.set_xticks([])
     axes.set_xlabel("source classes")

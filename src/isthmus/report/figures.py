@@ -60,7 +60,7 @@ def score_plot(results: Results, styles: dict[str, Style]) -> str:
             if value["mean"] is not None:
                 error = None if value["stderr"] is None else unit.times * value["stderr"]
                 axes.errorbar(unit.times * value["mean"], y + offset, xerr=error, linestyle="none", capsize=3, **look)
-    axes.set_yticks(range(len(rows)), [_short(row["method"]) for row in rows])
+    axes.set_yticks(range(len(rows)), [short(row["method"]) for row in rows])
     axes.set_ylim(len(rows) - 0.5, -0.5)
     low, high = axes.get_xlim()
     if unit.mark and high - low < SPAN:  # so that two points of difference do not look like twenty
@@ -91,7 +91,7 @@ def learning_curves(histories: Histories, metric: str, unit: Unit, styles: dict[
     for axes, (title, pick) in zip(panel_axes, panels.items()):
         for method, seeds in histories.items():
             style = styles[method]
-            _curve(axes, seeds, pick, color=style.colour, linestyle=style.dash, label=_short(method))
+            _curve(axes, seeds, pick, color=style.colour, linestyle=style.dash, label=short(method))
         axes.set_title(title, loc="left", fontsize=10, fontweight="bold", color=INK)
         axes.set_xlabel("epoch")
     handles, labels = panel_axes[0].get_legend_handles_labels()
@@ -108,7 +108,7 @@ def loss_curves(histories: Histories) -> str:
         for i, name in enumerate(names):
             look = {"color": COLOURS[i % len(COLOURS)], "linestyle": DASHES[i // len(COLOURS) % len(DASHES)]}
             _curve(axes, seeds, lambda row, name=name: row["losses"].get(name), label=_spaced(name), **look)  # type: ignore[misc]
-        axes.set_title(_short(method), loc="left", fontsize=10, fontweight="bold", color=INK)
+        axes.set_title(short(method), loc="left", fontsize=10, fontweight="bold", color=INK)
         axes.set_xlabel("epoch")
         if names:
             axes.legend(frameon=False, fontsize=8)
@@ -168,13 +168,16 @@ def charts(rows: int, columns: int, *, height: float, sharex: bool = False) -> t
 def svg(figure: Figure) -> str:
     """The figure as an `<svg>` element."""
     import io
+    import warnings
 
     from matplotlib import rc_context
 
     text = io.StringIO()
     # Without a date and with fixed identifiers: the same results give the same file.
     nothing = dict.fromkeys(("Creator", "Date", "Format", "Type"))
-    with rc_context({"svg.hashsalt": "isthmus"}):
+    # Text stays text, for the reader's fonts know more letters than the one that matplotlib measures it by.
+    with rc_context({"svg.hashsalt": "isthmus", "svg.fonttype": "none"}), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph .* missing")
         figure.savefig(text, format="svg", metadata=nothing, dpi=180)
     return text.getvalue()[text.getvalue().index("<svg") :]
 
@@ -184,8 +187,14 @@ def plain(name: str) -> str:
     return name.replace("$", r"\$")
 
 
-def _short(name: str, limit: int = 38) -> str:
-    return plain(name if len(name) <= limit else f"{name[: limit - 1]}…")
+def short(name: str, limit: int = 38) -> str:
+    """A name as text, its middle left out where it is long: methods often differ at the end.
+
+    >>> short("mtl_both+feature_adversary:lr=0.1,depths=out", 20)
+    'mtl_both+f…epths=out'
+    """
+    half = (limit - 1) // 2
+    return plain(name if len(name) <= limit else f"{name[: limit - 1 - half]}…{name[-half:]}")
 
 
 def _spaced(name: str) -> str:

@@ -36,10 +36,11 @@ def prediction_grid(views: dict[str, dict[str, NDArray[Any]]], task: str) -> str
     views = {method: own for method, own in views.items() if f"predicted_{task}" in own}
     first = next(iter(views.values()))
     pictures, columns = first["picture"], {"image": list(first["picture"])}
-    if f"truth_{task}" in first:
-        columns["truth"] = [coloured(task, labels, pictures[i]) for i, labels in enumerate(first[f"truth_{task}"])]
-    for method, own in views.items():
-        columns[method] = [coloured(task, labels, pictures[i]) for i, labels in enumerate(own[f"predicted_{task}"])]
+    maps = {"truth": first[f"truth_{task}"]} if f"truth_{task}" in first else {}
+    maps |= {method: own[f"predicted_{task}"] for method, own in views.items()}
+    rulers = next(iter(maps.values()))  # all of a row are coloured alike: by the truth, or else by the first method
+    for title, labels in maps.items():
+        columns[title] = [coloured(task, *each) for each in zip(labels, pictures, rulers)]
     side = WIDTH / max(len(columns), 5)
     figure = Figure(figsize=(side * len(columns), side * len(pictures) + 0.4), layout="constrained")
     axes = figure.subplots(len(pictures), len(columns), squeeze=False)
@@ -72,21 +73,36 @@ def feature_plot(views: dict[str, dict[str, NDArray[Any]]]) -> str:
     return svg(figure)
 
 
-def coloured(task: str, labels: NDArray[Any], picture: NDArray[Any]) -> NDArray[Any]:
-    """One sample's labels as a picture, (height, width, 3) in [0, 1]; white where there are none."""
+def coloured(task: str, labels: NDArray[Any], picture: NDArray[Any], ruler: NDArray[Any]) -> NDArray[Any]:
+    """One sample's labels as a picture, (height, width, 3) in [0, 1]; white where there are none.
+
+    Args:
+        task: of the labels.
+        labels: known or predicted.
+        picture: the sample's.
+        ruler: other labels of the sample; the nearest of its depths is white, the farthest black.
+    """
     import numpy as np
-    from matplotlib.colors import to_rgb
 
     if task == "normals":
         # Right is red, up is green, towards the camera is blue.
         return _or_white((np.stack([labels[0], -labels[1], -labels[2]], axis=-1) + 1) / 2)
     if task == "segmentation":
-        palette = np.array([to_rgb(colour) for colour in COLOURS])
-        return np.where((labels == 255)[..., None], 1.0, palette[labels % len(palette)])
+        return np.where((labels == 255)[..., None], 1.0, _palette()[labels])
     if task == "keypoints":
         return _marked(picture / 255, labels)
-    low, high = np.nanmin(labels), np.nanmax(labels)
+    low, high = np.nanmin(ruler), np.nanmax(ruler)
     return _or_white(np.repeat((high - labels)[..., None] / max(high - low, 1e-6), 3, axis=-1))
+
+
+def _palette() -> NDArray[Any]:
+    """A colour for each class that bytes can hold, (256, 3): the first ones easily told apart, all different."""
+    import numpy as np
+    from matplotlib.colors import hsv_to_rgb, to_rgb
+
+    golden = np.arange(256 - len(COLOURS)) * 0.618034 % 1  # hues far from those just before
+    others = np.stack([golden, np.full_like(golden, 0.55), np.full_like(golden, 0.8)], axis=-1)
+    return np.concatenate([[to_rgb(colour) for colour in COLOURS], hsv_to_rgb(others)])
 
 
 def _or_white(image: NDArray[Any]) -> NDArray[Any]:

@@ -229,6 +229,19 @@ def read_results(folder: Path) -> Results:
     return cast(Results, content)
 
 
+def read_run(folder: Path, remedy: str) -> RunRecord:
+    """The entry of the finished run in `folder`.
+
+    Args:
+        folder: of the run.
+        remedy: what to do if the file is damaged.
+
+    Raises:
+        RunFolderError: `result.json` is unreadable.
+    """
+    return cast(RunRecord, read_json(folder / RESULT, remedy))
+
+
 def read_history(folder: Path) -> list[EpochRow]:
     """The epochs of the run in `folder`.
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from itertools import combinations
 from typing import TYPE_CHECKING, Any
 
-from isthmus.report.figures import COLOURS, EDGE, GREY, INK, RULE, WIDTH, charts, plain, svg
+from isthmus.report.figures import COLOURS, EDGE, GREY, INK, RULE, WIDTH, charts, short, svg
 from isthmus.report.results import EpochRow
 from isthmus.report.units import Unit
 
@@ -129,7 +129,7 @@ def weights_plot(sharing: Sharing) -> str:
     for axes, weighting in zip(panels[0], weightings):
         title = "start" if weighting == 0 else f"epoch {int(sharing.weighted_at[weighting - 1])}"
         axes.set_title(title, fontsize=8, color=INK)
-    names = range(len(sharing.domains)), [plain(name) for name in sharing.domains]
+    names = range(len(sharing.domains)), [short(name) for name in sharing.domains]
     panels[0][0].set_yticks(*names, fontsize=6)
     panels[-1][0].set_xticks(*names, fontsize=6, rotation=90)
     panels[0][0].tick_params(length=0)
@@ -181,7 +181,7 @@ def _graph(axes: Axes, weights: NDArray[Any], domains: Sequence[str]) -> None:
     for (x, y), name in zip(points, domains):
         level = "bottom" if y > 0.5 else "top" if y < -0.5 else "center"
         side = "left" if x > 0.3 else "right" if x < -0.3 else "center"
-        axes.text(1.16 * x, 1.16 * y, plain(name), fontsize=9, color=INK, ha=side, va=level)
+        axes.text(1.16 * x, 1.16 * y, short(name), fontsize=9, color=INK, ha=side, va=level)
     axes.set(xlim=(-1.9, 1.9), ylim=(-1.4, 1.4), aspect="equal")
 
 

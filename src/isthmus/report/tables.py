@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import statistics
 from dataclasses import dataclass
+from textwrap import fill
 from typing import TYPE_CHECKING
 
 from isthmus.report.results import Results, RunRecord, Scores, Statistic, by_method, matched, statistic
@@ -64,8 +65,8 @@ def is_bound(method: str) -> bool:
     return re.split("[:+]", method)[0] in BOUNDS
 
 
-LABEL_WIDTH = 24
-"""Names of methods fold where they are longer than this and the terminal is narrow."""
+HEADING_WIDTH = 10
+"""Headings of the terminal's table break where they are longer than this and than the numbers below them."""
 
 
 def score_rows(results: Results) -> list[ScoreRow]:
@@ -113,14 +114,13 @@ def metric_title(results: Results) -> str:
 
 
 def plain(value: Statistic) -> str:
-    """Mean and standard error as they are.
+    """Mean and standard error as they are, with three decimals or, of small numbers, three digits.
 
-    >>> plain({"mean": 1.93, "stderr": None})
-    '1.930'
+    >>> plain({"mean": 1.93, "stderr": None}), plain({"mean": 1.6e-4, "stderr": 0.0})
+    ('1.930', '0.00016 ± 0.000')
     """
-    if value["mean"] is None:
-        return "–"
-    return f"{value['mean']:.3f}" + ("" if value["stderr"] is None else f" ± {value['stderr']:.3f}")
+    numbers = [number for number in (value["mean"], value["stderr"]) if number is not None]
+    return " ± ".join(f"{n:.3g}" if 0 < abs(n) < 0.1 else f"{n:.3f}" for n in numbers) or "–"
 
 
 def headings(results: Results) -> list[str]:
@@ -189,13 +189,12 @@ def summary_table(results: Results) -> Table:
         pad_edge=False,
     )
     first, *numbers = headings(results)
-    longest = max(len(texts[0]) for _, texts in lines)
-    table.add_column(first, overflow="fold", min_width=min(longest + 2, LABEL_WIDTH))
+    table.add_column(first, overflow="fold")  # on a narrow terminal names fold, numbers do not
     for i, name in enumerate(numbers, start=1):
         style = styles.get(name, "")
-        # On a narrow terminal headings break, numbers do not.
-        width = max(len(texts[i]) for _, texts in lines)
-        table.add_column(name, justify="right", style=style, header_style=style, min_width=width)
+        width = max(HEADING_WIDTH, *(len(texts[i]) for _, texts in lines))
+        heading = fill(name, width, break_long_words=False)
+        table.add_column(heading, justify="right", style=style, header_style=style, no_wrap=True)
     for row, (label, *texts) in lines:
         # As Text, for a name in brackets is no markup.
         table.add_row(Text(f"  {label}" if row.is_head else label), *texts, style="dim" if row.is_head else None)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from isthmus.report.results import Results, RunRecord, SummaryRow, by_method, matched
-from isthmus.report.tables import baseline_of, gain, is_bound, metric_title, ranking_score, score_rows
+from isthmus.report.tables import ScoreRow, baseline_of, gain, is_bound, metric_title, ranking_score, score_rows
 from isthmus.report.units import unit_of
 
 
@@ -33,12 +33,15 @@ def _against(results: Results, best: str, rival: str, gain: float, tried: int) -
     own, other = matched(groups[best], groups[rival])
     decimals = unit.decimals(own)
     size = f"{abs(gain):.{decimals}f} {unit.difference}".rstrip()
-    place = f"{size} {'ahead of' if gain >= 0 else 'behind'} {rival}"
+    level = float(f"{gain:.{decimals}f}") == 0
+    place = f"level with {rival}" if level else f"{size} {'ahead of' if gain > 0 else 'behind'} {rival}"
     scores = f"{unit.told(own)} against {unit.told(other)}{unit.suffix}"
     facts = f"{metric} {scores}, last epoch, {_common_seeds(groups[best], groups[rival])}"
     chosen = f", the best of {tried} methods," if tried > 1 else ""
     if own["stderr"] is None or other["stderr"] is None:
         return f"{best}{chosen} is {place} ({facts}). One seed is no evidence: how much of this is noise is unknown."
+    if own["stderr"] == other["stderr"] == 0:
+        return f"{best}{chosen} is {place} ({facts}). All seeds agree: how much of this is noise is unknown."
     seeds = len(_seeds_of(groups[best]) & _seeds_of(groups[rival]))
     noise = unit.times * _half_interval(own["stderr"], other["stderr"], seeds)
     if abs(gain) <= noise:
@@ -75,7 +78,19 @@ def _without_exam(results: Results) -> str:
         return (
             f"{unknown} {rows[0].label} has been trained; {score}, a label-free score, is all there is to judge it by."
         )
-    return f"{unknown} {rows[0].label} ranks first by {score}, a label-free score, which can mislead."
+    first, second = rows[:2]
+    near = f" It is within noise of {second.label}." if _alike(first, second) else ""
+    return f"{unknown} {first.label} ranks first by {score}, a label-free score, which can mislead.{near}"
+
+
+def _alike(first: ScoreRow, second: ScoreRow) -> bool:
+    """Whether label-free scores are the same, or cannot be told apart from what seeds make of them."""
+    (mean, error), (other, other_error) = ((s["mean"], s["stderr"]) for s in (first.label_free, second.label_free))
+    if mean is None or other is None:
+        return False
+    if error is None or other_error is None:
+        return mean == other
+    return mean - other <= _half_interval(error, other_error, min(first.seeds, second.seeds))
 
 
 def _common_seeds(runs: list[RunRecord], others: list[RunRecord]) -> str:

@@ -153,13 +153,14 @@ def read_sections(file: Path) -> Section:
     import yaml
 
     class Loader(yaml.SafeLoader):
-        """Refuses a key that stands twice, of which YAML would keep the last, and dates that there are not."""
+        """Refuses a key that stands twice, of which YAML would keep the last, and values that are not of their tag."""
 
         def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:
             try:
                 return super().construct_object(node, deep)
-            except ValueError as error:
-                reason, advice = f"`{node.value}` cannot be read: {error}", "Put text in quotes"
+            except (ValueError, LookupError, AttributeError) as error:  # what it fails with depends on the tag
+                kind = node.tag.rpartition(":")[2]
+                reason, advice = f"`{node.value}` cannot be read as `{kind}`", "Put text in quotes"
                 raise yaml.constructor.ConstructorError(None, None, reason, node.start_mark, advice) from error
 
         def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
