@@ -92,7 +92,7 @@ class Hardware:
         try:
             return TensorBoardLogger(folder, name="", version="tensorboard")
         except ModuleNotFoundError as error:
-            raise OptionError("TensorBoard is not installed. Run `pip install 'isthmus[tensorboard]'`.") from error
+            raise OptionError("TensorBoard is not installed. Run `pip install tensorboard`.") from error
 
 
 def on_first_process(fabric: Fabric, work: Callable[[], T]) -> T | None:

@@ -58,7 +58,7 @@ class JointIRLS(SideBySide):
         sweeps: epochs of each network between two weightings.
         tolerance: no weight changes any more once none has changed by more than this.
         pull: `proximal`, or as part of the loss by its `gradient`.
-        shared: patterns of names of the layers that may be drawn together, parted by slashes: `backbone.conv*`.
+        shared: patterns of names of the layers that may be drawn together, parted by slashes: `backbone.*`.
         unshared: patterns of those that may not.
         batch_norm: draw scale and shift of batch norms together too.
         ends: let first and last layer stand in two blocks, as all others do.

@@ -17,8 +17,8 @@ class Entropy(Term):
 
     $$w \; \frac{1}{n_t} \sum_j H(p(x^t_j))$$
 
-    of the classifier that gives the method's result. `+Em` of SymNets' tables is `features_only=true,weight=1`; (19) of
-    DFA trains the classifier too.
+    of the classifier that gives the method's result. `+Em` of SymNets' tables is `features_only=true`; (19) of DFA
+    trains the classifier too.
 
     Args:
         method: whose predictions.
