@@ -41,7 +41,7 @@ def test_every_domain_is_measured_by_its_own_network() -> None:
     assert list(found.metrics) == ["average", "plain", "upright", "inverted"]
     assert found.metrics == pytest.approx({"average": sum(expected.values()) / 3, **expected})
     for name, score in SCORES.items():
-        assert found.scores[name] == pytest.approx(sum(float(score.compute(logits)) for logits in scores) / 3)
+        assert found.scores[name] == pytest.approx(sum(float(score(logits)) for logits in scores) / 3)
     assert examine(method.predictors(), replace(problem, exams=())).metrics == {}
 
 

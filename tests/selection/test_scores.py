@@ -42,31 +42,24 @@ def by_hand(probabilities: tuple[tuple[float, ...], ...]) -> tuple[float, float]
 def test_scores_are_those_computed_by_hand(probabilities: tuple[tuple[float, ...], ...]) -> None:
     information, entropy = by_hand(probabilities)
     given = logits(*probabilities)
-    assert SCORES["information_maximisation"].compute(given).item() == pytest.approx(information, abs=1e-9)
-    assert SCORES["entropy"].compute(given).item() == pytest.approx(-entropy, abs=1e-9)
+    assert SCORES["information_maximisation"](given).item() == pytest.approx(information, abs=1e-9)
+    assert SCORES["entropy"](given).item() == pytest.approx(-entropy, abs=1e-9)
 
 
 def test_known_values() -> None:
     confident, collapsed = logits((1.0, 0.0), (0.0, 1.0)), logits((1.0, 0.0), (1.0, 0.0))
-    information, entropy = (SCORES[name].compute for name in ("information_maximisation", "entropy"))
+    information, entropy = (SCORES[name] for name in ("information_maximisation", "entropy"))
     assert information(confident).item() == pytest.approx(math.log(2))
     assert information(collapsed).item() == pytest.approx(0)
     assert entropy(confident).item() == pytest.approx(0)
-    assert entropy(collapsed).item() == pytest.approx(0)  # the pitfall that its description names
+    assert entropy(collapsed).item() == pytest.approx(0)  # as its description says
     assert entropy(logits((0.5, 0.5))).item() == pytest.approx(-math.log(2))
 
 
 def test_a_score_does_not_depend_on_the_order_of_the_samples() -> None:
     given = torch.randn(20, 4, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
     for score in SCORES.values():
-        torch.testing.assert_close(score.compute(given), score.compute(given.flip(0)))
-
-
-def test_every_score_says_what_it_needs_and_when_not_to_trust_it() -> None:
-    for name, score in SCORES.items():
-        assert score.name == name
-        assert score.needs
-        assert score.pitfall
+        torch.testing.assert_close(score(given), score(given.flip(0)))
 
 
 def test_an_unknown_score_is_refused_with_the_nearest() -> None:

@@ -105,6 +105,6 @@ def _examine(
         accuracies = {name: accuracy(answers, exam.labels.values) for name, answers in outputs.items()}
     return Examination(
         accuracies,
-        {name: score.compute(logits).item() for name, score in SCORES.items()},
+        {name: score(logits).item() for name, score in SCORES.items()},
         [name for index, name in enumerate(classes) if index not in predicted],
     )

@@ -1,4 +1,3 @@
 """Scores that need no target labels, for choosing among epochs and models."""
 
 from isthmus.selection.scores import SCORES as SCORES
-from isthmus.selection.scores import Score as Score
