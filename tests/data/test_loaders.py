@@ -11,7 +11,7 @@ from torch import Tensor
 
 from isthmus.data.batches import InductiveBatch, Labelled, Layout, Share, Unlabelled, UnsupervisedBatch
 from isthmus.data.inputs import ImageInput, VectorInput
-from isthmus.data.loaders import DrawnBatches, batches, look, steps_per_epoch
+from isthmus.data.loaders import DrawnBatches, batches, look, steps_of, steps_per_epoch
 from isthmus.data.problems import Domain, Problem
 from isthmus.data.recipes import Recipe
 from isthmus.data.samples import ArraySamples
@@ -222,3 +222,40 @@ def test_a_look_at_a_domain_shows_every_sample_once_shuffled_as_prediction_sees_
     assert sorted(order) == list(range(20)) != order
     assert labelled.labels.tolist() == [i % 2 for i in order]
     assert isinstance(unlabelled, Unlabelled)
+
+
+def test_passes_are_shuffled_anew() -> None:
+    problem = replace(numbered(20, 20), recipe=Recipe(batch_size=20))
+    first, second = drawn(problem, stop=2)
+    for one, other in zip(tensors(first), tensors(second)):
+        assert sorted(one.flatten().tolist()) == sorted(other.flatten().tolist())
+        assert not torch.equal(one, other)
+
+
+def test_augmentation_is_drawn_anew_at_every_step_and_in_every_process() -> None:
+    """Of images that are all the same, at the same place of two passes, in two processes."""
+    plain = augmented()
+    same = ArraySamples(plain.source.samples.read(torch.zeros(20, dtype=torch.long), torch.Generator()))
+    problem = replace(plain, domains=tuple(replace(domain, samples=same) for domain in plain.domains))
+    shares = [drawn(problem, stop=6, share=Share(rank, 2)) for rank in range(2)]
+    seen = [share[step] for share in shares for step in (0, 5)]
+    for part in ("source", "target"):
+        images = [getattr(batch, part).images for batch in seen]
+        assert not any(torch.equal(one, other) for place, one in enumerate(images) for other in images[:place])
+
+
+def test_shares_have_parts_of_the_whole_batchs_noise() -> None:
+    problem = numbered(40, 24, batch_size=8)
+    shares = [drawn(problem, stop=3, share=Share(rank, 2)) for rank in range(2)]
+    for step, batch in enumerate(drawn(problem, stop=3)):
+        parts = [share[step].noise(4) for share in shares]
+        assert [part.shape for part in parts] == 2 * [(4, 4)]
+        assert torch.equal(torch.cat(parts), batch.noise(4))
+
+
+def test_joint_domains_that_take_turns_by_the_batch_are_mixed_evenly() -> None:
+    """Of four batches, two and one, the last stands in the middle, and an epoch reads the same backwards."""
+    problem = several(20, 10, 5)
+    order = [0, 1, 0, 2, 0, 1, 0]
+    assert [batch.domain for batch in batches(problem, seed=0, start=0, stop=14, turns="batch")] == 2 * order
+    assert list(steps_of(problem, "batch", (1, 2))) == [1, 3, 5]

@@ -22,12 +22,13 @@ from isthmus.data.problems import Problem
 from isthmus.data.recipes import Recipe
 from isthmus.engine.hardware import Hardware
 from isthmus.engine.meters import Meter, added, means
-from isthmus.engine.parts import part_of
+from isthmus.engine.parts import Part, part_of
 from isthmus.engine.trainer import Trainer
 from isthmus.errors import OptionError
 from isthmus.experiments.networks import backbone_for
 from isthmus.experiments.run import check_startable
 from isthmus.methods import Method, build_method
+from isthmus.nn.processes import alone, gathered
 
 SCRIPT = Path(__file__).with_name("train_on_devices.py")
 PATTERNS = ("last/**/*.safetensors", "selected/**/*.safetensors", "history.json", "metrics.csv", "findings.npz")
@@ -167,3 +168,49 @@ def test_means_do_not_depend_on_where_sums_were_made() -> None:
     merged = added([parts[1].sums(), parts[0].sums()])
     assert means(merged) == means(one.sums())
     assert means(merged)["task"] == pytest.approx(values.double().mean().item())
+
+
+def test_a_mean_weighs_every_turn_by_its_count() -> None:
+    meter = Meter()
+    for turn, values in ((0, (1.0, 2.0, 3.0)), (1, (10.0,))):
+        meter.turn = turn
+        for value in values:
+            meter.add({"task": torch.tensor(value)})
+    assert means(meter.sums()) == {"task": 4.0}
+
+
+def test_domains_are_dealt_out_by_their_batches_not_by_their_number() -> None:
+    """Of domains with 3, 2 and 2 batches, the two that are smaller belong together."""
+    problem = joint_problem()
+    first, second, _ = problem.domains
+    problem = replace(problem, domains=(first, second, replace(second, name="again")), exams=())
+    fabric: Any = SimpleNamespace(global_rank=1, world_size=2)
+    part = part_of(built(TOGETHER, problem), problem, fabric)
+    assert part.owners == (0, 1, 1)
+    assert part.domains == (1, 2)
+
+
+@pytest.mark.parametrize("rank", [0, 1])
+def test_a_process_continues_from_its_own_scale(rank: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Or from that of the only process there was."""
+    monkeypatch.setattr(torch.distributed, "get_rank", lambda: rank)
+    part = Part(Share(), (rank,), owners=(0, 1), networks=(("head",), ("head_1",)))
+    states = [
+        {"optimizers": {"head": {}}, "scaler": {"scale": 8}},
+        {"optimizers": {"head_1": {}}, "scaler": {"scale": 4}},
+    ]
+    assert part.taken(states) == {"optimizers": {"head": {}, "head_1": {}}, "scaler": states[rank]["scaler"]}
+    assert part.taken(states[:1])["scaler"] == {"scale": 8}
+
+
+def test_a_process_is_alone_until_the_outermost_block_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The other of two processes, as it were, has the same rows."""
+    monkeypatch.setattr(torch.distributed, "is_initialized", lambda: True)
+    monkeypatch.setattr(torch.distributed, "get_world_size", lambda: 2)
+    monkeypatch.setattr(torch.distributed, "all_gather", lambda parts, own: [part.copy_(own) for part in parts])
+    rows = torch.arange(3.0)
+    with alone():
+        with alone():
+            assert gathered(rows) is rows
+        assert gathered(rows) is rows
+    assert gathered(rows).tolist() == [0, 1, 2, 0, 1, 2]

@@ -14,13 +14,14 @@ from lightning.fabric import Fabric
 from small_problems import images_problem, problem_for, vectors_problem
 from torch import Tensor, nn
 
-from isthmus.data.batches import UnsupervisedBatch
+from isthmus.data.batches import Share, UnsupervisedBatch
 from isthmus.data.loaders import steps_per_epoch
 from isthmus.data.problems import Problem
 from isthmus.data.recipes import Recipe, Schedule
 from isthmus.data.tasks import Setting
 from isthmus.engine.checkpoints import load_checkpoint, save_checkpoint
 from isthmus.engine.hardware import Hardware
+from isthmus.engine.parts import Part
 from isthmus.engine.stepping import Stepper, make_optimizer
 from isthmus.engine.trainer import Trainer
 from isthmus.errors import DivergenceError, OptionError, RunFolderError
@@ -307,3 +308,53 @@ def test_momentum_is_adams_first_decay_rate(optimizer: Any) -> None:
         adam.step()
     moment, square = (0.5 * 0.5 * 1 + 0.5 * 3) / (1 - 0.5**2), (0.999 * 0.001 + 0.001 * 9) / (1 - 0.999**2)
     assert weight.item() == pytest.approx(-0.1 - 0.1 * moment / square**0.5, rel=1e-4)
+
+
+def test_every_stage_has_the_whole_schedule_times_its_own_factor(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Half a period of the cosine over the four steps of either stage."""
+    problem = vectors_problem(Recipe(epochs=4, steps_per_epoch=2, batch_size=8, lr=0.1, schedule="cosine"))
+    method, seen = Spy(), []
+    whole, head = method.stages()
+    monkeypatch.setattr(method, "stages", lambda: (whole, replace(head, lr_factor=0.3)))
+    trained = Trainer(method, problem, fabric(), seed=0)
+
+    def spied(name: str, batch: UnsupervisedBatch, progress: float) -> Iterator[Update]:
+        seen.append(trained.stepper.optimizers["head"].param_groups[0]["lr"])
+        yield from method.steps(batch, progress)
+
+    monkeypatch.setattr(method, "spied", spied)
+    run(trained)
+    falling = [1.0, 0.5 + 0.125**0.5, 0.5, 0.5 - 0.125**0.5]
+    assert seen == pytest.approx([0.1 * factor for factor in falling] + [0.03 * factor for factor in falling])
+
+
+def test_every_epoch_and_process_draws_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two processes, two epochs, two steps each."""
+    drawn: list[float] = []
+
+    def spied(name: str, batch: UnsupervisedBatch, progress: float) -> Iterator[Update]:
+        drawn.append(torch.rand(()).item())
+        return iter(())
+
+    monkeypatch.setattr(Part, "summed", lambda part, own: own)
+    for rank in range(2):
+        method = Spy()
+        monkeypatch.setattr(method, "spied", spied)
+        trained = Trainer(method, vectors_problem(Recipe(epochs=2, steps_per_epoch=2, batch_size=8)), fabric(), seed=0)
+        trained.part = replace(trained.part, share=Share(rank, 2))
+        run(trained)
+    assert len(drawn) == len(set(drawn)) == 8
+
+
+def test_what_a_method_does_between_epochs_leaves_no_mode_behind(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Evaluated before every epoch, it trains in the next; what is frozen stays as it is."""
+    method, modes = Spy(), []
+
+    def spied(name: str, batch: UnsupervisedBatch, progress: float) -> Iterator[Update]:
+        modes.append((name, method.training, method.backbone.training, method.head.training))
+        return method.steps(batch, progress)
+
+    monkeypatch.setattr(method, "spied", spied)
+    monkeypatch.setattr(method, "before_epoch", lambda epoch, progress, survey: method.eval())
+    run(Trainer(method, vectors_problem(Recipe(epochs=4, steps_per_epoch=1, batch_size=8)), fabric(), seed=0))
+    assert modes == 2 * [("whole", True, True, True)] + 2 * [("head", True, False, True)]

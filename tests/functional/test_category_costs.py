@@ -171,6 +171,17 @@ def test_mkmmd_of_tight_categories_is_bounded(estimate: Any, spread: float) -> N
     assert (costs.argmin(dim=1) == torch.arange(3)).all()
 
 
+@pytest.mark.parametrize("estimate", ["linear", "quadratic"])
+def test_mkmmd_knows_no_unit(estimate: Any) -> None:
+    """Features may all be as small as weight decay makes them: powers of two round nothing."""
+    data = Data((9, 6), (8, 7))
+    expected = category_mmd(*data.both, estimate=estimate)
+    assert (expected.abs() > 0.01).all()
+    for unit in (2.0**-30, 2.0**30):
+        scaled = [replace(side, features=unit * side.features) for side in data.both]
+        torch.testing.assert_close(category_mmd(*scaled, estimate=estimate), expected)
+
+
 @pytest.mark.parametrize("sharpness", [1.0, 10.0, 30.0])
 def test_transport_equals_pots(sharpness: float) -> None:
     data = Data((*COUNTS_S, 1))

@@ -191,3 +191,11 @@ def test_autocast_changes_nothing(estimate: Estimate) -> None:
     expected = mmd(x.float(), y.float(), estimate=estimate)
     with torch.autocast("cpu", torch.bfloat16):
         torch.testing.assert_close(mmd(x, y, estimate=estimate), expected, rtol=0, atol=0)
+
+
+@pytest.mark.parametrize("estimate", ESTIMATES)
+def test_the_discrepancy_knows_no_unit(estimate: Estimate) -> None:
+    """The bandwidth is measured in the samples' own distances, however small: powers of two round nothing."""
+    x, y = samples(6).float(), 2 * samples(6, seed=1).float() + 1
+    for unit in (2.0**-20, 2.0**20):
+        assert mmd(unit * x, unit * y, estimate=estimate).item() == pytest.approx(mmd(x, y, estimate=estimate).item())

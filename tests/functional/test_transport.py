@@ -204,3 +204,45 @@ def test_options_are_checked() -> None:
             transport_loss(p, q, cost, sharpness=sharpness)
     with pytest.raises(ValueError, match="iterations"):
         transport_plan(p, q, cost, iterations=0)
+
+
+def test_an_empty_class_has_a_millionth_of_a_millionth() -> None:
+    """To a single column, the plan is p, and the gradient log p / λ but for its mean."""
+    p, q = torch.tensor([[1.0, 0.0]], dtype=torch.float64, requires_grad=True), torch.ones(1, 1, dtype=torch.float64)
+    cost = torch.zeros(2, 1, dtype=torch.float64)
+    plan = transport_plan(p, q, cost)
+    assert plan.flatten().tolist() == pytest.approx([1, 1e-12], rel=1e-6, abs=0)
+    transport_loss(p, q, cost, sharpness=5.0).backward()
+    assert p.grad is not None
+    assert p.grad.flatten().tolist() == pytest.approx([6 * math.log(10) / 5, -6 * math.log(10) / 5])
+
+
+def _columns_unmet(p: Tensor, q: Tensor, scaled: Tensor, iterations: int) -> Tensor:
+    """How far columns are from q after iterations of Sinkhorn's from nothing, on logarithms."""
+    f = torch.zeros_like(p)
+    for _ in range(iterations):
+        g = q.log() - (f[:, :, None] - scaled).logsumexp(1)
+        f = p.log() - (g[:, None] - scaled).logsumexp(2)
+    return ((f[:, :, None] - scaled + g[:, None]).exp().sum(1) - q).abs().sum(1)
+
+
+@pytest.mark.filterwarnings("error")
+def test_stages_meet_marginals_in_fewer_iterations() -> None:
+    """Where λC spans thousands, each stage starts where the one of a smaller λ ended."""
+    p, q, cost = _problem(4, 5, 5)
+    p, q, cost = p[[0, 2, 3]], q[[0, 2, 3]], 40 * cost
+    assert (_columns_unmet(p, q, 30 * cost, 100) > 0.01).all()
+    plan = transport_plan(p.float(), q.float(), cost.float(), iterations=100)
+    assert ((plan.sum(1) - q).abs().sum(1) < 1e-4).all()
+
+
+@pytest.mark.parametrize("sample", range(4))
+def test_warns_of_the_marginals_that_the_plan_has(sample: int) -> None:
+    """Also where scalings leave the range of single precision, and say nothing of how far the stages came."""
+    p, q, cost = (x.float() for x in _problem(4, 5, 5))
+    p, q = p[sample : sample + 1], q[sample : sample + 1]
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        plan = transport_plan(p, q, 40 * cost, iterations=100, tolerance=1e-4)
+    assert bool(caught) == ((plan.sum(1) - q).abs().sum() > 1e-4)
+    assert bool(caught) == (sample == 1)

@@ -9,7 +9,7 @@ import pytest
 import torch
 from lightning.fabric import Fabric
 from small_problems import one_batch, pixels_problem
-from torch import Tensor
+from torch import Tensor, nn
 
 from isthmus.data.batches import Anchored, Layout
 from isthmus.data.loaders import batches
@@ -364,3 +364,56 @@ def test_tasks_are_told_from_labels() -> None:
     (outputs,) = problem.outputs
     assert isinstance(outputs, AnchoredTasks)
     assert outputs.main == (SurfaceNormals(),)
+
+
+def test_the_groups_have_learning_rates_of_their_own() -> None:
+    """A discriminator's is `lr_factor` times the recipe's, a pretrained encoder's the recipe's share."""
+    name = "mtl_both+feature_adversary:lr_factor=3+output_adversary:lr_factor=0.25"
+    method = build(name, pixels_problem(RECIPE))
+    rates = {"encoder": 0.5, "decoder": 0.5, "head": 0.5, "feature_adversary": 1.5, "output_adversary": 0.125}
+    assert method.learning_rates(0.5, 0.25) == rates
+    method.network.encoder.pretrained = True
+    assert method.learning_rates(0.5, 0.25) == rates | {"encoder": 0.125}
+
+
+def test_each_stage_of_the_encoder_learns_at_a_share_of_the_rate_of_the_next() -> None:
+    method = build("baseline", pixels_problem(RECIPE))
+    factors = method.stage_rates(0.5)
+    found = [{factors[parameter] for parameter in stage.parameters()} for stage in method.network.encoder.stages]
+    assert found == [{0.125}, {0.25}, {0.5}, {1.0}]
+    assert factors.keys() == set(method.network.encoder.parameters())
+
+
+def test_the_loss_of_several_discriminators_is_their_mean() -> None:
+    depths = ("layer-3", "up-1", "up-3")
+    method = build(f"mtl_both+feature_adversary:depths={'/'.join(depths)},noise=0", pixels_problem(RECIPE)).double()
+    (adversary,) = method.adversaries
+    assert isinstance(adversary, FeatureAdversary)
+    batch = one_batch("mtl_both").to(DOUBLE)
+    dense = method.network.both(batch.source.images, batch.target.images)
+    losses = []
+    for depth in depths:
+        logits = [adversary.discriminators[depth](part.features[depth]).flatten() for part in dense]
+        losses.append(domains_told(*logits).item())
+    update = adversary.update(*dense, EVERY)
+    assert update.objectives[0].loss.item() == pytest.approx(sum(losses) / 3)
+
+
+@pytest.mark.parametrize("name", ["feature_adversary", "output_adversary"])
+def test_a_discriminator_sees_maps_with_noise_of_the_deviation_asked_for(name: str) -> None:
+    method = build(f"mtl_both+{name}:noise=0.7", pixels_problem(RECIPE))
+    (adversary,) = method.adversaries
+    seen: list[Tensor] = []
+    first = next(module for module in adversary.modules() if isinstance(module, nn.Conv2d))
+    first.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0]))
+    batch = one_batch("mtl_both")
+    dense = method.network.both(batch.source.images, batch.target.images)
+    adversary.update(*dense, EVERY)
+    for part, shown in zip(dense, seen, strict=True):
+        maps = part.features["layer-4"] if name == "feature_adversary" else shown_outputs(method.tasks.every, part)
+        assert (shown - maps).square().mean().sqrt().item() == pytest.approx(0.7, rel=0.1)
+
+
+def test_the_second_stage_has_a_learning_rate_of_its_own() -> None:
+    source, below = build("headfreeze:below_lr=0.25", pixels_problem(RECIPE)).stages()
+    assert (source.lr_factor, below.lr_factor) == (1.0, 0.25)

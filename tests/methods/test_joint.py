@@ -14,6 +14,7 @@ from torch.nn.functional import cross_entropy
 from isthmus.data.batches import JointBatch, Labelled, Unlabelled
 from isthmus.data.tasks import Classification
 from isthmus.errors import OptionError, SettingError
+from isthmus.functional.parameters import squared_distances
 from isthmus.functional.robust import irls_weights, scales
 from isthmus.methods import Update, build_method
 from isthmus.methods.base import Plan
@@ -413,3 +414,90 @@ def test_one_and_the_same_layers_need_one_architecture(name: str) -> None:
     build_method(name, [backbone()] * 3, *TASKS)
     with pytest.raises(OptionError, match="a backbone for each of 3 domains, but got 2"):
         build_method("isolated", two_architectures()[1:], *TASKS)
+
+
+def test_weights_have_settled_once_none_has_changed_by_more_than_the_tolerance() -> None:
+    method = JointIRLS(backbone(), *TASKS, tolerance=0.25)
+    for change, settled in ((0.25, True), (0.5, False), (-0.5, False)):
+        before = torch.full_like(method.weights, 0.5)
+        after = before.clone()
+        after[0, 0, 1] = after[0, 1, 0] = 0.5 + change
+        method.weightings = torch.stack([before, after])
+        assert method.settled is settled
+
+
+def test_geman_mcclure_weights_minimise_the_norm_that_the_paper_states() -> None:
+    """The weights are the paper's squared; the consistency is the norm's, from the first weighting on."""
+    method = JointIRLS(backbone(), *TASKS, trade_off=0.1, weighting="geman_mcclure")
+    train(method, range(4))
+    method.before_epoch(4, 0.5, SURVEY)
+    layers = [linear_layers(method, place) for place in range(3)]
+    consistency = 0.0
+    for block in range(2):
+        squared = [[0.0] * 3 for _ in range(3)]
+        for i in range(3):
+            for j in range(3):
+                for depth in (block, block + 1):
+                    for p, q in zip(layers[i][depth].parameters(), layers[j][depth].parameters()):
+                        squared[i][j] += (p.detach().double() - q.detach().double()).square().sum().item()
+        variance = (sum(min(squared[i][j] for j in range(3) if j != i) ** 0.5 for i in range(3)) / 3) ** 2
+        for i in range(3):
+            for j in range(3):
+                expected = (variance / (variance + squared[i][j])) ** 2 if i != j else 0.0
+                assert method.weights[block, i, j].item() == pytest.approx(expected, rel=1e-6)
+                consistency += variance * squared[i][j] / (variance + squared[i][j]) / 2
+    assert method.consistency[-1].item() == pytest.approx(consistency, rel=1e-6)
+
+
+def test_epochs_between_weightings_are_counted_from_the_first() -> None:
+    method = JointIRLS(backbone(), *TASKS, initial_share=0.3, sweeps=2, tolerance=0.0)
+    random = torch.Generator().manual_seed(0)
+    for epoch in range(9):
+        for parameter in method.parameters():
+            parameter.data += torch.randn(parameter.shape, generator=random)
+        method.before_epoch(epoch, epoch / 9, SURVEY)
+    assert method.weighted_at.tolist() == [3, 5, 7]
+
+
+def test_new_weights_hold_at_once_for_whoever_had_the_last_turn() -> None:
+    """With weights of zero, a step of the domain that was trained last is one on its task alone."""
+    method = JointIRLS(backbone(), *TASKS, trade_off=0.5)
+    train(method, range(2))
+    method.weightings = torch.zeros_like(method.weights)[None]
+    method.before_epoch(2, 0.25, SURVEY)
+    images, labels = batch(2).samples.images, batch(2).samples.labels  # type: ignore[union-attr]
+    weight = linear_layers(method, 2)[1].weight
+    (gradient,) = torch.autograd.grad(cross_entropy(method.predictors()[2](images), labels), weight)
+    expected = weight.detach() - LR * gradient
+    descend(method, batch(2), 0.25)
+    torch.testing.assert_close(weight.detach(), expected)
+
+
+def test_the_options_of_l2_reg_are_those_of_joint_irls() -> None:
+    plain = build_method("l2_reg", backbone(), *TASKS)
+    method = build_method("l2_reg:trade_off=0.3,pull=gradient,ends=true,batch_norm=true", backbone(), *TASKS)
+    assert isinstance(plain, JointIRLS)
+    assert isinstance(method, JointIRLS)
+    assert plain.layers.names == tuple(f"backbone.layers.{place}" for place in (0, 3, 6))
+    assert method.layers.names == tuple(f"backbone.layers.{place}" for place in (0, 1, 3, 4, 6, 7))
+    assert plain.layers.standing.sum(dim=0).tolist() == [1, 2, 1]
+    assert method.layers.standing.sum(dim=0).tolist() == [2] * 6  # the first and the last too
+    train(plain, range(1))
+    (update,) = plain.steps(batch(1), 0.0)
+    assert update.then is not None
+    train(method, range(1))
+    task, pulled = next(method.steps(batch(1), 0.0)).objectives
+    assert task.on == ("backbone_1", "head_1")
+    theirs = [list(own_backbone(method, place).parameters()) for place in range(3)]
+    # Half the gradient of the pull is 0.3 times both blocks times the difference to either other network.
+    expected = [0.3 * 2 * (2 * p - q - r) for p, q, r in zip(theirs[1], theirs[0], theirs[2])]
+    found = torch.autograd.grad(pulled.loss, theirs[1])
+    torch.testing.assert_close([gradient / 2 for gradient in found], [gradient.detach() for gradient in expected])
+
+
+def test_networks_near_each_other_keep_their_distance_however_far_the_first_is() -> None:
+    """A squared distance of a billionth of those to the first network is no rounding error."""
+    rows = [torch.zeros(10), torch.ones(10), torch.ones(10) * (1 + 1e-4)]
+    expected = sum((a - b) ** 2 for a, b in zip(rows[1].tolist(), rows[2].tolist()))
+    found = squared_distances([(row,) for row in rows])[1, 2].item()
+    assert found == pytest.approx(expected, rel=1e-5)

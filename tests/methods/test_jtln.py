@@ -249,3 +249,30 @@ def test_the_engine_lets_it_compare_once() -> None:
     assert torch.equal(costs[0][0], torch.ones(3, 2))
     assert torch.equal(costs[2][0], costs[3][0])
     assert RECIPE.epochs == 4
+
+
+def test_domains_normalised_together_need_no_statistics_of_their_own() -> None:
+    """Under a common batch norm both are compared as they are: the source is looked at once."""
+    backbone = build_backbone(PROBLEM.backbone, PROBLEM.input.shape, batch_norm="joint")
+    method, survey = JTLN(backbone, *PROBLEM.outputs, start=0.0), Counted()  # type: ignore[arg-type]
+    method.before_epoch(2, 0.4, survey)
+    assert survey.looks == [0, 1]
+
+
+def test_transport_is_of_the_batch_of_all_processes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Here another process's predictions are certain of a first class, and moving all mass there costs 0.25."""
+    method = build("start=0,cost=euclidean").double()
+    method.cost.copy_(torch.tensor([[0.25, 1.0], [0.5, 0.5], [1.0, 0.0]]))
+    method.transports = True
+    batch = one_batch("jtln").to(Layout(torch.device("cpu"), torch.float64))
+    (alone,) = method.steps(batch, 0.9)
+
+    def with_another(part: torch.Tensor) -> torch.Tensor:
+        certain = torch.full_like(part, 1e-9)
+        certain[:, 0] = 1 - 1e-9 * (part.shape[1] - 1)
+        return torch.cat([part, certain])
+
+    monkeypatch.setattr(jtln, "gathered", with_another)
+    (update,) = method.steps(batch, 0.9)
+    expected = (alone.log["transport"].item() + 0.25) / 2
+    assert update.log["transport"].item() == pytest.approx(expected, abs=1e-5)

@@ -421,3 +421,15 @@ def test_no_method_is_without_its_equation() -> None:
     methods = {entry.name for entry in method_entries() if entry.setting in ("unsupervised", "inductive")}
     terms = {entry.name.removeprefix("+") for entry in term_entries() if entry.setting == "unsupervised"}
     assert written == (methods | terms) - elsewhere
+
+
+@pytest.mark.parametrize("name", ["joint_finetune", "jtln"])
+def test_running_statistics_follow_the_target_alone_where_prediction_is_for_it(name: str) -> None:
+    """After one batch the first batch norm's mean is a tenth of the target's."""
+    n = networks(name)
+    list(n.method.steps(n.batch, PROGRESS))
+    modules = list(n.backbone.modules())
+    first = next(module for module in modules if isinstance(module, nn.Conv2d))
+    norm = next(module for module in modules if isinstance(module, nn.BatchNorm2d))
+    assert norm.running_mean is not None
+    torch.testing.assert_close(norm.running_mean, 0.1 * first(n.batch.target.images).mean(dim=(0, 2, 3)).detach())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import subprocess
 import sys
@@ -15,13 +16,13 @@ from small_problems import images_problem, one_batch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, max_pool2d, max_unpool2d
 
-from isthmus.data.batches import Share, UnsupervisedBatch
+from isthmus.data.batches import Labelled, Layout, Share, Unlabelled, UnsupervisedBatch
 from isthmus.data.loaders import batches
 from isthmus.data.recipes import Recipe
 from isthmus.engine.trainer import Trainer
 from isthmus.errors import OptionError
 from isthmus.methods import Method, Update, build_method, registry
-from isthmus.methods.base import Survey
+from isthmus.methods.base import Plan, Survey
 from isthmus.methods.combined import Combined
 from isthmus.methods.registry import MethodEntry, method_entry
 from isthmus.methods.terms.entropy import Entropy
@@ -306,3 +307,60 @@ def test_mcd_narrows_on_what_it_widened(policy: BatchNormPolicy, passes: list[in
     assert found == [count * len(batch.source.images) for count in passes]
     # No step was taken, so the target's features are the same each time.
     torch.testing.assert_close(torch.stack(narrowed), narrowed[0].expand(3))
+
+
+@pytest.mark.parametrize("layout", ["flat", "channel"])
+@pytest.mark.parametrize("reduction", ["element_mean", "batch_mean"])
+def test_the_divergence_of_each_layout_and_reduction(reduction: str, layout: str) -> None:
+    """(17), a distribution at a time: one an image, or one for each of the 2×2 places that 20×20 pixels leave."""
+    images = torch.rand(2, 4, 1, 20, 20, generator=torch.Generator().manual_seed(0)).double()
+    batch = UnsupervisedBatch(Labelled(images[0], torch.tensor([0, 1, 2, 0])), Unlabelled(images[1]))
+    torch.manual_seed(0)
+    name = f"source_only+dfa:reduction={reduction},layout={layout}"
+    method = build_method(name, build_backbone("digits:dropout=0", (1, 20, 20)), 3).double()
+    features = method.groups()["backbone"](images[0])
+    drawn = batch.noise(48 * 4)
+    divergences = []
+    for image in range(4):
+        for place in range(4) if layout == "channel" else [slice(None)]:
+            z, f = (values[image].view(48, 4)[:, place].flatten().tolist() for values in (drawn, features))
+            mass_z, mass_f = (sum(math.exp(value) for value in values) for values in (z, f))
+            q, p = [math.exp(value) / mass_z for value in z], [math.exp(value) / mass_f for value in f]
+            divergences.append(sum(a * math.log(a / b) for a, b in zip(q, p)))
+    expected = sum(divergences) / len(divergences)
+    if reduction == "element_mean":
+        expected /= 48 if layout == "channel" else 192
+    (found,) = (update.log["kld"].item() for update in method.steps(batch, 0.5) if "kld" in update.log)
+    assert found == pytest.approx(expected, rel=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("name", "side"), [("symnets+entropy", "target"), ("symnets:without=target_task+entropy", "source")]
+)
+def test_the_entropy_is_that_of_the_classifier_that_gives_the_result(name: str, side: str) -> None:
+    method, batch = build(name).double(), one_batch().to(Layout(torch.device("cpu"), torch.float64))
+    (update,) = method.steps(batch, 0.5)
+    groups = method.groups()
+    p = groups["head"].get_submodule(side)(groups["backbone"](batch.target.images)).softmax(dim=1)
+    assert p.shape == (len(batch.target.images), 3)
+    torch.testing.assert_close(update.log["entropy"], -(p * p.log()).sum() / len(p))
+
+
+def test_a_term_keeps_the_methods_rates_by_depth() -> None:
+    joined = build("dann+entropy")
+    layers = [module for module in joined.groups()["backbone"].modules() if isinstance(module, nn.Conv2d)]
+    factors = joined.stage_rates(0.5)
+    assert [factors[layer.weight] for layer in layers] == [0.5, 1.0]
+
+
+class Refusing(SourceOnly):
+    """A method that refuses every plan."""
+
+    def check(self, plan: Plan) -> None:
+        raise OptionError("Expected another plan.")
+
+
+def test_what_a_method_refuses_it_refuses_with_terms_too() -> None:
+    method = Refusing(build_backbone("digits:dropout=0", (1, 16, 16)), 3)
+    with pytest.raises(OptionError, match="another plan"):
+        Combined(method, Entropy(method)).check(Plan((1, 16, 16), epochs=4))

@@ -90,6 +90,38 @@ def test_layers_are_the_papers(name: str, shape: tuple[int, ...], classes: int, 
     assert len(batch_norms(backbone)) + len(batch_norms(head)) == len(layers) - 1
 
 
+def spelt(*modules: nn.Module) -> str:
+    """Every layer in order, as the papers list them."""
+    names = {nn.BatchNorm1d: "BN", nn.ReLU: "ReLU", nn.Dropout: "dropout"}
+    leaves = [layer for module in modules for layer in module.modules() if not list(layer.children())]
+    return ", ".join(
+        f"{x.in_features}-{x.out_features}" if isinstance(x, nn.Linear) else names.get(type(x), type(x).__name__)
+        for x in leaves
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "shape", "classes", "head"),
+    [
+        (
+            "digits",
+            (1, 28, 28),
+            10,
+            "dropout, 768-100, BN, ReLU, dropout, 100-100, BN, ReLU, dropout, 100-10",
+        ),
+        ("svhn", (3, 32, 32), 10, "8192-3072, BN, ReLU, dropout, 3072-2048, BN, ReLU, 2048-10"),
+        ("signs", (3, 40, 40), 43, "6400-512, BN, ReLU, dropout, 512-43"),
+    ],
+)
+def test_heads_are_the_papers_layer_by_layer(name: str, shape: tuple[int, ...], classes: int, head: str) -> None:
+    with torch.device("meta"):
+        assert spelt(classifier(build_backbone(name, shape), classes)) == head
+
+
+def test_a_perceptron_normalises_and_rectifies_every_layer() -> None:
+    assert spelt(build("mlp:hidden=12,layers=3", (7,))) == "7-12, BN, ReLU, 12-12, BN, ReLU, 12-12, BN, ReLU"
+
+
 @pytest.mark.parametrize(("name", "dropouts"), [("digits", 3), ("svhn", 1), ("signs", 1)])
 def test_dropout_is_the_papers_and_can_be_set(name: str, dropouts: int) -> None:
     for text, expected in ((name, 0.5), (f"{name}:dropout=0.25", 0.25)):

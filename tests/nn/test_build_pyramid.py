@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import pytest
 import torch
+from torch import Tensor
+from torch.nn.functional import batch_norm, conv2d, relu
 
 from isthmus.data.pixelwise import SurfaceNormals
 from isthmus.errors import OptionError
 from isthmus.nn.dense import DenseNetwork
-from isthmus.nn.pyramids import build_pyramid
+from isthmus.nn.pyramids import Residual, build_pyramid
 
 
 def test_names_carry_the_widths() -> None:
@@ -52,3 +54,19 @@ def test_two_domains_pass_under_the_batch_norm_policy(policy: str) -> None:
     moved = not torch.equal(before, network.encoder.stages[0][1].running_mean)  # type: ignore[index, union-attr, arg-type]
     assert moved is (policy != "frozen")
     torch.testing.assert_close(both[1].maps["normals"].shape, torch.Size([4, 3, 16, 16]))
+
+
+@pytest.mark.parametrize(("outputs", "stride"), [(8, 1), (16, 1), (16, 2)])
+def test_a_residual_block_rectifies_the_sum(outputs: int, stride: int) -> None:
+    """He et al.: convolution, batch norm, ReLU, convolution, batch norm; the input is added, and then comes a ReLU."""
+    torch.manual_seed(0)
+    block, x = Residual(8, outputs, stride).double(), torch.randn(3, 8, 6, 6, dtype=torch.float64)
+
+    def normed(x: Tensor) -> Tensor:
+        return batch_norm(x, None, None, training=True)
+
+    weights = [p for p in block.parameters() if p.ndim == 4]
+    y = normed(conv2d(relu(normed(conv2d(x, weights[0], None, stride, 1))), weights[1], None, 1, 1))
+    y = y + (normed(conv2d(x, weights[2], None, stride)) if len(weights) == 3 else x)
+    assert (y < 0).any()
+    torch.testing.assert_close(block(x), y.clamp(min=0))

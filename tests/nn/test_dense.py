@@ -8,7 +8,7 @@ import math
 import pytest
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import interpolate
+from torch.nn.functional import batch_norm, conv2d, conv_transpose2d, interpolate
 
 from isthmus.data.pixelwise import Keypoints, Segmentation, SurfaceNormals
 from isthmus.errors import OptionError
@@ -152,3 +152,43 @@ def test_what_is_no_pyramid_is_refused(name: str) -> None:
 def test_a_network_needs_a_task() -> None:
     with pytest.raises(OptionError, match="at least one task"):
         DenseNetwork(small_pyramid(width=8), [])
+
+
+def test_the_decoder_is_that_of_feature_pyramids() -> None:
+    """Enlarged by nearest neighbours, the encoder's map added after a 1×1 convolution, smoothed by a 3×3 one."""
+    dense = network()
+    result, weights = dense(images(64, 64)), dense.state_dict()
+    features = result.features
+    x = conv2d(features["layer-4"], weights["lateral.weight"], weights["lateral.bias"])
+    for place, (depth, skipped) in enumerate((("up-1", "layer-3"), ("up-2", "layer-2"), ("up-3", "layer-1"))):
+        x = x.repeat_interleave(2, dim=2).repeat_interleave(2, dim=3)
+        x = x + conv2d(features[skipped], weights[f"ups.{place}.skip.weight"], weights[f"ups.{place}.skip.bias"])
+        x = conv2d(x, weights[f"ups.{place}.smooth.0.weight"], padding=1)
+        x = batch_norm(x, None, None, training=True).clamp(min=0)
+        torch.testing.assert_close(features[depth], x, rtol=1e-4, atol=1e-4)
+    for task, maps in result.maps.items():
+        expected = conv_transpose2d(x, weights[f"maps.{task}.weight"], weights[f"maps.{task}.bias"], padding=1)
+        torch.testing.assert_close(maps, expected[..., :32, :32], rtol=1e-4, atol=1e-4)
+
+
+def test_vectors_come_from_two_rectified_layers_of_the_mean_of_the_second_upsampling() -> None:
+    dense = network()
+    result, weights = dense(images(64, 64)), list(dense.vectors["keypoints"].parameters())
+    x = result.features["up-2"].flatten(2).mean(dim=2)
+    for weight, bias in zip(weights[:-2:2], weights[1:-2:2]):
+        x = (x @ weight.T + bias).clamp(min=0)
+    torch.testing.assert_close(result.vectors["keypoints"], x @ weights[-2].T + weights[-1])
+
+
+def test_sides_that_do_not_halve_are_filled_with_the_last_pixels() -> None:
+    """So an image looks to the network like the larger one with its last row and column repeated."""
+    torch.manual_seed(0)
+    dense = DenseNetwork(timm_pyramid("resnet10t", pretrained=False), [SurfaceNormals()]).eval()
+    odd = images(33, 62)
+    taller = torch.cat([odd, odd[:, :, -1:].expand(-1, -1, 3, -1)], dim=2)
+    larger = torch.cat([taller, taller[..., -1:].expand(-1, -1, -1, 2)], dim=3)
+    assert larger.shape[2:] == (36, 64)
+    expected = dense(larger)
+    found = dense(odd)
+    torch.testing.assert_close(found.features["up-3"], expected.features["up-3"])
+    torch.testing.assert_close(found.maps["normals"], expected.maps["normals"][..., :17, :31])

@@ -90,3 +90,41 @@ def test_networks_by_name() -> None:
 def test_what_does_not_fit_is_refused(name: str, shape: tuple[int, ...], message: str) -> None:
     with pytest.raises(OptionError, match=message):
         build_image_network(name, shape)
+
+
+def kinds(network: nn.Module) -> list[str]:
+    """The type of every layer, in order, and a leaky rectifier's slope."""
+    leaves = [layer for layer in network.modules() if not list(layer.children())]
+    return [f"{type(x).__name__}{x.negative_slope if isinstance(x, nn.LeakyReLU) else ''}" for x in leaves]
+
+
+def test_dcgan_has_the_papers_activations() -> None:
+    """Batch norm and rectifiers between, tanh at the end; leaky rectifiers, and no batch norm after the first layer."""
+    network = DCGAN(3, 32, width=2)
+    up = ["BatchNorm2d", "ReLU", "ConvTranspose2d"]
+    assert kinds(network.generator) == ["Linear", "Unflatten", *up * 4, "Tanh"]
+    down = ["Conv2d", "BatchNorm2d", "LeakyReLU0.2"]
+    assert kinds(network.discriminator) == ["Conv2d", "LeakyReLU0.2", *down * 3, "Flatten", "Linear", "Flatten"]
+
+
+def test_dcgans_batch_norms_begin_around_one() -> None:
+    torch.manual_seed(0)
+    norms = [layer for layer in DCGAN(3, 32, width=16).modules() if isinstance(layer, nn.BatchNorm2d)]
+    scales = torch.cat([layer.weight.detach() for layer in norms])
+    assert scales.mean().item() == pytest.approx(1, abs=0.005)
+    assert scales.std().item() == pytest.approx(0.02, rel=0.2)
+    assert not any(layer.bias.any() for layer in norms)
+
+
+def test_began_has_exponential_units_after_each_convolution_but_the_last() -> None:
+    network = BEGAN(3, 8, width=2, latent=3)
+    pair = ["Conv2d", "ELU"] * 2
+    decoder = ["Linear", "Unflatten", *pair, "Upsample", *pair, "Upsample", *pair, "Conv2d"]
+    assert kinds(network.generator) == decoder
+    assert kinds(network.discriminator) == ["Conv2d", "ELU", *pair * 3, "Flatten", "Linear", *decoder]
+
+
+def test_the_autoencoder_rectifies_between_and_ends_in_tanh() -> None:
+    normed = ["BatchNorm2d", "ReLU"]
+    convolved, transposed = ["Conv2d", *normed], ["ConvTranspose2d", *normed]
+    assert kinds(AutoEncoder(3, 32, width=2)) == [*convolved * 5, *transposed * 3, "ConvTranspose2d", "Tanh"]

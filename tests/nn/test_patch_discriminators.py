@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
+from torch.nn.functional import conv2d
 
 from isthmus.errors import OptionError
 from isthmus.nn.patch_discriminators import GaussianNoise, OutputDiscriminator, PatchDiscriminator
@@ -38,3 +39,15 @@ def test_noise_has_the_deviation_asked_for_and_evaluation_has_none() -> None:
     assert torch.equal(noise.eval()(x), x)
     with pytest.raises(OptionError, match="`noise` of at least 0"):
         GaussianNoise(-0.1)
+
+
+def test_a_leaky_rectifier_follows_every_layer_but_the_last() -> None:
+    """Slope 0.2 below zero, as the paper's: against the convolutions by hand."""
+    torch.manual_seed(0)
+    patches, outputs = PatchDiscriminator(3, hidden=4, noise=0.0), OutputDiscriminator(3, width=2)
+    for discriminator, stride, paddings in ((patches, 1, [1, 0]), (outputs, 2, [1] * 5)):
+        x = maps = torch.randn(2, 3, 32, 32)
+        weights = list(discriminator.parameters())
+        for weight, bias, padding in zip(weights[::2], weights[1::2], paddings, strict=True):
+            x = conv2d(x if x is maps else torch.where(x > 0, x, 0.2 * x), weight, bias, stride, padding)
+        torch.testing.assert_close(discriminator(maps), x)

@@ -142,6 +142,20 @@ def test_unpooling_is_the_adjoint_of_pooling(pool: nn.MaxPool2d) -> None:
     assert torch.autograd.gradcheck(lambda values: decoder(values, trace), code)
 
 
+@pytest.mark.parametrize("sides", [(4, 6), (5, 7), (7, 8), (9, 11)])
+def test_average_unpooling_gives_every_pixel_the_value_of_its_window(sides: tuple[int, int]) -> None:
+    """Also at odd sides, where the last window is cut off, as in the shortcuts of residual networks."""
+    encoder, images = Chain(nn.AvgPool2d(2, ceil_mode=True, count_include_pad=False)), torch.randn(2, 3, *sides)
+    with tracing(encoder) as passes:
+        features = encoder(images)
+    code = torch.randn_like(features)
+    expected = torch.empty_like(images)
+    for row in range(sides[0]):
+        for column in range(sides[1]):
+            expected[:, :, row, column] = code[:, :, row // 2, column // 2]
+    assert torch.equal(TiedDecoder(encoder)(code, passes.of(features)), expected)
+
+
 @pytest.mark.parametrize("policy", ["separate", "joint"])
 def test_a_trace_is_of_the_images_that_the_features_are_of(policy: str) -> None:
     """Decoding the target by its own trace equals decoding it after a pass of the target alone."""
