@@ -80,15 +80,6 @@ def test_seeds_and_domains_draw_their_own() -> None:
     assert not torch.equal(one.source.images, one.target.images)
 
 
-def test_augmentation_is_drawn_anew_at_every_pass() -> None:
-    problem = replace(augmented(), recipe=Recipe(batch_size=20))
-    first, second = drawn(problem, stop=2)
-    sizes = first.source.images.shape
-    assert sizes == (20, 3, 8, 8)
-    sums = [sorted(batch.source.images.sum(dim=(1, 2, 3)).tolist()) for batch in (first, second)]
-    assert sums[0] != sums[1]
-
-
 def test_every_sample_comes_at_most_once_a_pass_and_labels_belong_to_their_samples() -> None:
     problem = numbered(source=23, target=20, batch_size=5)  # four full batches of either
     for one_pass in range(3):
@@ -251,6 +242,12 @@ def test_shares_have_parts_of_the_whole_batchs_noise() -> None:
         parts = [share[step].noise(4) for share in shares]
         assert [part.shape for part in parts] == 2 * [(4, 4)]
         assert torch.equal(torch.cat(parts), batch.noise(4))
+
+
+def test_noise_is_the_same_in_every_precision() -> None:
+    (batch,) = drawn(numbered(8, 8, batch_size=8), stop=1)
+    double = batch.to(Layout(torch.device("cpu"), torch.float64)).noise(7)
+    assert torch.equal(batch.noise(7).double(), double)
 
 
 def test_joint_domains_that_take_turns_by_the_batch_are_mixed_evenly() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -116,3 +117,20 @@ def test_what_overflows_in_another_process_is_skipped_in_this_one(monkeypatch: p
     start = stepper.scaler.get_scale()
     assert (descend(stepper, weight, torch.ones_like(weight)) == 0).all()
     assert stepper.scaler.get_scale() == start / 2
+
+
+@pytest.mark.parametrize("clip_norm", [None, 1.0])
+def test_a_step_that_overflows_in_one_group_is_skipped_in_all(clip_norm: float | None) -> None:
+    stepper, weight = stepper_of(replace(PLAIN, clip_norm=clip_norm), "16-mixed")
+    other, then = stepper.parameters["backbone"][0], []
+
+    def step(size: float) -> bool:
+        """Whether both groups move, or none, by a gradient of this size for one and of 1 for the other."""
+        before = [parameter.detach().clone() for parameter in (weight, other)]
+        stepper.step(Update(size * other.sum() + weight.sum(), on=("backbone", "head"), then=then.append))
+        moved = [not torch.equal(*pair) for pair in zip(before, (weight, other))]
+        assert all(moved) or not any(moved)
+        return all(moved)
+
+    assert [step(size) for size in (1.0, torch.inf, torch.nan, 1.0)] == [True, False, False, True]
+    assert len(then) == 2

@@ -229,6 +229,12 @@ def test_transport_says_what_to_change() -> None:
             category_transport(*data.both, **options)
 
 
+def test_one_pair_that_is_badly_met_is_enough_for_a_warning() -> None:
+    """A single sample's marginals are met at once, those of eight are not."""
+    with pytest.warns(UserWarning, match="within 1 iterations"):
+        category_transport(*Data((1, 8), (5,)).both, iterations=1)
+
+
 @pytest.mark.parametrize(("metric", "distance"), [("euclidean", sqeuclidean), ("cosine", cosine)])
 def test_distances_of_means_are_scipys(metric: Any, distance: Any) -> None:
     data = Data((*COUNTS_S, 1))

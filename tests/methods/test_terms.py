@@ -364,3 +364,14 @@ def test_what_a_method_refuses_it_refuses_with_terms_too() -> None:
     method = Refusing(build_backbone("digits:dropout=0", (1, 16, 16)), 3)
     with pytest.raises(OptionError, match="another plan"):
         Combined(method, Entropy(method)).check(Plan((1, 16, 16), epochs=4))
+
+
+@pytest.mark.parametrize(("policy", "passed"), [("separate", [8, 8]), ("joint", [16])])
+def test_terms_join_updates_that_are_themselves_joined(policy: BatchNormPolicy, passed: list[int]) -> None:
+    """SymNets' two: all is one step, and nothing is passed through the backbone for the terms alone."""
+    backbone = build_backbone("digits:dropout=0", (1, 16, 16), batch_norm=policy)
+    method, seen = build_method("symnets+entropy+dfa", backbone, 3), []
+    backbone.register_forward_hook(lambda module, inputs, output: seen.append(len(output)))
+    (update,) = method.steps(one_batch(), 0.5)
+    assert {"entropy", "kld", "dal"} <= update.log.keys()
+    assert seen == passed

@@ -75,8 +75,11 @@ class Stepper:
         groups = [name for name in update.groups if name in self.optimizers]
         self._backward(update)
         parameters = [p for name in groups for p in self.parameters[name]]
+        gradients = [p.grad for p in parameters if p.grad is not None]
         if self.processes > 1:
-            self._average([p.grad for p in parameters if p.grad is not None])
+            self._average(gradients)
+        if self.scaler.is_enabled():
+            _overflow_together(gradients)
         for name in groups:
             self.scaler.unscale_(self.optimizers[name])
         if self.recipe.clip_norm is not None:
@@ -139,6 +142,12 @@ class Stepper:
         flat /= self.processes
         for gradient, part in zip(gradients, flat.split([gradient.numel() for gradient in gradients])):
             gradient.copy_(part.view(gradient.shape))
+
+
+def _overflow_together(gradients: list[Tensor]) -> None:
+    """Where one is not finite none is, so that the scaler, which asks optimiser by optimiser, skips the whole step."""
+    finite = torch.stack(torch._foreach_norm(gradients, torch.inf)).isfinite().all()
+    torch._foreach_mul_(gradients, torch.where(finite, 1.0, torch.nan))
 
 
 def _by_rate(parameters: list[nn.Parameter], factors: dict[nn.Parameter, float]) -> list[dict[str, Any]]:
