@@ -375,8 +375,10 @@ def test_a_real_process_says_the_same(tmp_path: Path, arguments: tuple[str, ...]
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_reader_who_has_enough_is_no_mistake(tmp_path: Path) -> None:
-    command = f"{sys.executable} -m isthmus methods --json | true; echo ${{PIPESTATUS[0]}}"
+@pytest.mark.parametrize("reader", ["true", "head -c 1 >/dev/null", "sleep 3"])
+def test_a_reader_who_has_enough_is_no_mistake(tmp_path: Path, reader: str) -> None:
+    """Whether he goes before all is written, or before what is left in the buffer."""
+    command = f"{sys.executable} -m isthmus methods --json | {reader}; echo ${{PIPESTATUS[0]}}"
     done = subprocess.run(["bash", "-c", command], cwd=tmp_path, capture_output=True, text=True, timeout=120)
     assert (done.stdout, done.stderr) == ("0\n", "")
 

@@ -37,6 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     name = arguments[0] if arguments and arguments[0] in COMMANDS else ""
     try:
         _run(arguments, name)
+        sys.stdout.flush()
     except BrokenPipeError:  # whoever reads the output has enough of it: `| head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python complains as it closes it
     except (IsthmusError, OSError) as error:  # what the system refuses: a full disk, a folder without permission
