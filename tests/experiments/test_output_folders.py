@@ -284,6 +284,29 @@ def test_a_table_of_costs_that_was_changed_is_another_method(tmp_path: Path) -> 
         compare(out, write(2), problem=problem, seeds=2, resume=True)
 
 
+def test_a_table_of_costs_is_read_at_the_start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What becomes of the file while the run goes on changes nothing, and loses nothing."""
+    from isthmus.engine.trainer import Trainer
+
+    problem = replace(other_classes_problem(), recipe=RECIPE)
+    source, target = (domain.labels.task.classes for domain in problem.domains if domain.labels)
+    table, run = tmp_path / "costs.csv", Trainer.run
+    table.write_text(
+        "\n".join(",".join(row) for row in [["", *target], *([name, *"1" * len(target)] for name in source)])
+    )
+
+    def gone(self: Trainer, after_epoch: Any) -> None:
+        table.unlink()
+        run(self, after_epoch)
+
+    monkeypatch.setattr(Trainer, "run", gone)
+    found = compare(tmp_path / "out", f"jtln:cost={table}", problem=problem)
+    folder = found.folder / found.results["runs"][0]["folder"]
+    kept = json.loads((folder / "config.json").read_text())["tables"]
+    assert isthmus.load(folder / "last").trained_on["tables"] == kept
+    assert list(kept) == [str(table)]
+
+
 def test_a_run_that_diverges_after_its_last_loss_is_refused(tmp_path: Path) -> None:
     """The only step's weights are finite, and what the network gives with them is not."""
     problem = images_problem(Recipe(epochs=1, batch_size=24, lr=1e8))

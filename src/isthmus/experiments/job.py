@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -63,11 +64,11 @@ class Job:
         """The label-free score that picks the `selected` epoch."""
         return str(self.conditions["select_by"])
 
-    @property
+    @cached_property
     def config(self) -> dict[str, Any]:
-        """All that must be the same for the run to be continued."""
+        """All that must be the same for the run to be continued, with the method's tables as they are at its start."""
         tables = {file: digest([Path(file).read_text(encoding="utf-8")]) for file in method_files(self.method)}
-        return {"method": self.method, "seed": self.seed, **self.conditions, **({"tables": tables} if tables else {})}
+        return {"method": self.method, "seed": self.seed, **self.conditions} | ({"tables": tables} if tables else {})
 
     def run(self, fabric: Fabric, hardware: Hardware, *, resume: bool = False, overwrite: bool = False) -> RunRecord:
         """Train, examine after epochs, and write the run's folder; with `resume`, a finished run is only read."""

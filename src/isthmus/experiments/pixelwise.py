@@ -87,8 +87,9 @@ def predict_pixels(
             shown = model.input.picture(samples.read(torch.tensor([number]), random))[0].numpy()
             for task, values in outputs.items():
                 file = out / f"{number:04d}-{path.stem}-{task}"
-                np.save(file.with_name(f"{file.name}.npy"), values.numpy(), allow_pickle=False)
-                pixels = (255 * coloured(task, values.numpy(), shown, values.numpy())).round().astype("uint8")
+                labels = values.numpy()
+                np.save(file.with_name(f"{file.name}.npy"), labels, allow_pickle=False)
+                pixels = (255 * coloured(task, labels, shown, labels)).round().astype("uint8")
                 Image.fromarray(pixels).save(file.with_name(f"{file.name}.png"))
                 rows.append({"image": str(path), "task": task, "file": f"{file}.npy"})
     except OSError as error:

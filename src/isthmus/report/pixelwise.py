@@ -80,7 +80,7 @@ def coloured(task: str, labels: NDArray[Any], picture: NDArray[Any], ruler: NDAr
         task: of the labels.
         labels: known or predicted.
         picture: the sample's.
-        ruler: other labels of the sample; the nearest of its depths is white, the farthest black.
+        ruler: the same or other labels of the sample: the nearest of its depths is white, the farthest black.
     """
     import numpy as np
 
