@@ -7,7 +7,7 @@ class IsthmusError(Exception):
     """Anything that a user can put right; the command line prints its message and exits with 2."""
 
 
-class DataError(IsthmusError):
+class DataError(IsthmusError, ValueError):
     """A folder, file, array or label set is not what a problem needs."""
 
 

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from scipy.sparse import csr_array
 
 from isthmus.data.inputs import VectorInput
 from isthmus.data.readers.arrays import array_problem, sample_tensor
@@ -182,6 +183,7 @@ def test_grey_and_colour_meet_in_colour_and_sizes_at_the_larger() -> None:
         ({"X_source": np.zeros((4, 8, 8, 2))}, r"with 1 or 3 channels, but got shape \(4, 8, 8, 2\)"),
         ({"X_source": X[:0], "y_source": []}, r"`X_source`: expected at least one sample"),
         ({"X_source": np.array([["a"]])}, r"expected an array of numbers"),
+        ({"X_target": csr_array(np.eye(3))}, r"`X_target`: expected a dense array, but got a sparse one"),
         ({"X_source": [[1.0, 2.0], [3.0]]}, r"expected samples of one shape"),
         ({"X_source": PIXELS, "y_source": [0, 1] * 3}, r"`X_target`: expected images, as in the source"),
     ],

@@ -94,6 +94,8 @@ def sample_tensor(array: Any, *, name: str) -> Tensor:
     Raises:
         DataError: another shape or type, values out of range or not finite; `name` says whose.
     """
+    if hasattr(array, "toarray"):
+        raise DataError(f"`{name}`: expected a dense array, but got a sparse one. Give it `.toarray()`.")
     if isinstance(array, Tensor):
         array = array.detach().cpu()
         array = (array.float() if array.dtype == torch.bfloat16 else array).numpy()  # NumPy has no bfloat16
