@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from isthmus.data.tasks import Labels as Labels
     from isthmus.engine.hardware import Hardware as Hardware
     from isthmus.errors import IsthmusError as IsthmusError
+    from isthmus.estimators import TransferClassifier as TransferClassifier
     from isthmus.evaluation.dense_models import DenseModel as DenseModel
     from isthmus.evaluation.dense_models import load_dense_model as load_dense  # noqa: F401
     from isthmus.evaluation.image_models import ImageModel as ImageModel
@@ -37,9 +38,11 @@ if TYPE_CHECKING:
     from isthmus.evaluation.models import Model as Model
     from isthmus.evaluation.models import load_model as load  # noqa: F401
     from isthmus.experiments import Comparison as Comparison
+    from isthmus.experiments import Reproduction as Reproduction
     from isthmus.experiments import Run as Run
     from isthmus.experiments import compare as compare
     from isthmus.experiments import fit as fit
+    from isthmus.experiments import reproduce as reproduce
     from isthmus.methods import Method as Method
     from isthmus.methods import SingleBackbone as SingleBackbone
     from isthmus.methods import Stage as Stage
@@ -66,9 +69,11 @@ _PLACES = {
     "PixelLabels": "data.pixelwise",
     "Problem": "data.problems",
     "Recipe": "data.recipes",
+    "Reproduction": "experiments",
     "Run": "experiments",
     "SingleBackbone": "methods",
     "Stage": "methods",
+    "TransferClassifier": "estimators",
     "Update": "methods",
     "array_problem": "data.readers.arrays",
     "build_backbone": "nn.backbones",
@@ -84,6 +89,7 @@ _PLACES = {
     "load_images": "evaluation.image_models:load_image_model",
     "load_problem": "data.benchmarks",
     "register": "methods",
+    "reproduce": "experiments",
 }
 
 __all__ = [*_PLACES]

@@ -36,7 +36,11 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> Path:
     broken = root / "damaged" / "chien" / "image 3.png"
     broken.write_bytes(broken.read_bytes()[:300])
     (root / "empty").mkdir()
-    for name, description in (("model", '{"schema": 1}'), ("pixels", '{"schema": 1, "tasks": []}')):
+    for name, description in (
+        ("model", '{"schema": 1}'),
+        ("pixels", '{"schema": 1, "tasks": []}'),
+        ("painter", '{"schema": 1, "image_task": {}}'),
+    ):
         (root / name).mkdir()
         (root / name / "model.json").write_text(description)
         (root / name / "model.safetensors").touch()
@@ -173,6 +177,11 @@ def test_mistakes_with_images_of_ones_own(refuse: Callable[..., str], arguments:
         (("predict", "@pixels", "@flat"), "give a folder for them with `--out DIR`"),
         (("predict", "@model", "@flat", "--out", "@empty"), "a folder is there"),
         (("predict", "@model", "@flat", "--out", "@nowhere/x.csv"), "its folder does not exist"),
+        (("export", "@model"), "The following arguments are required: file"),
+        (("export", "@empty", "x.onnx"), "Expected the folder of a run or of a model"),
+        (("export", "@model", "@empty"), "Expected `file` to be the path of a file to write"),
+        (("export", "@model", "@nowhere/x.onnx"), "its folder does not exist"),
+        (("export", "@painter", "x.onnx"), "completes or generates images, which is not exported"),
     ],
 )
 def test_mistakes_with_commands(refuse: Callable[..., str], arguments: tuple[str, ...], message: str) -> None:

@@ -265,7 +265,7 @@ def test_predictions_that_could_not_be_written_leave_the_old_ones(
         raise OSError("No space left on device")
 
     Path("found.csv").write_text("earlier")
-    monkeypatch.setattr("isthmus.cli.commands.write_rows", full)
+    monkeypatch.setattr("isthmus.cli.use.write_rows", full)
     code, out, err = isthmus_command("predict", model, folders / "flat", "--out", "found.csv")
     assert (code, out) == (2, "")
     assert "No space left on device" in err
@@ -349,7 +349,9 @@ def test_what_is_finished_is_shown_after_a_kill(
     assert out.splitlines()[2].startswith("| source_only | **")
 
 
-@pytest.mark.parametrize("command", ["", "compare", "fit", "evaluate", "predict", "report", "methods", "problems"])
+@pytest.mark.parametrize(
+    "command", ["", "compare", "fit", "evaluate", "predict", "export", "report", "reproduce", "methods", "problems"]
+)
 def test_help_is_in_plain_words(
     command: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,4 +1,4 @@
-"""Flags that several commands take, and the problem that they describe."""
+"""Flags that several commands take, what they may be, and the problem that they describe."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from isthmus.data.tasks import Setting
 
 DEFAULT_PROBLEM = "digits-photo"
+LOADING = "Loading PyTorch …"
 
 
 @dataclass(frozen=True)
@@ -209,6 +210,22 @@ def chosen_problem(
     if training.ten_crop:
         problem = replace(problem, input=_with_ten_crops(problem.input))
     return replace(problem, recipe=recipe.over(problem.recipe))
+
+
+def check_file(name: str, path: Path) -> None:
+    """Refuse a path where no file can be written.
+
+    Args:
+        name: of the flag or argument.
+        path: that was given.
+
+    Raises:
+        OptionError: something else is there, or its folder does not exist.
+    """
+    if not path.is_file() and (path.exists() or not path.parent.is_dir()):
+        there = "a folder is there" if path.is_dir() else "what is there is no file"
+        found = there if path.exists() else "its folder does not exist"
+        raise OptionError(f"Expected `{name}` to be the path of a file to write, but got `{path}`: {found}.")
 
 
 def _with_ten_crops(input: Input) -> Input:

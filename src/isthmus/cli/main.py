@@ -10,8 +10,10 @@ from collections.abc import Sequence
 from docstring_parser import parse as parse_docstring
 from jsonargparse import ArgumentParser
 
-from isthmus.cli import commands
 from isthmus.cli.parsing import HelpFormatter, call, command_parser, explain
+from isthmus.cli.show import methods, problems, report
+from isthmus.cli.train import compare, fit, reproduce
+from isthmus.cli.use import evaluate, export, predict
 from isthmus.errors import IsthmusError, OptionError
 from isthmus.names import unknown
 from isthmus.progress import console
@@ -19,15 +21,7 @@ from isthmus.version import __version__
 
 COMMANDS = {
     command.__name__: command
-    for command in (
-        commands.compare,
-        commands.fit,
-        commands.evaluate,
-        commands.predict,
-        commands.report,
-        commands.methods,
-        commands.problems,
-    )
+    for command in (compare, fit, evaluate, predict, export, report, reproduce, methods, problems)
 }
 
 

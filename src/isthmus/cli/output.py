@@ -5,13 +5,16 @@ from __future__ import annotations
 import inspect
 import json as json_module
 import sys
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
 from isthmus.progress import first_process
 
 if TYPE_CHECKING:
+    from isthmus.evaluation.export import Exported, Value
     from isthmus.methods.registry import MethodEntry
+    from isthmus.papers import PaperTable
 
 
 WARNINGS = 6
@@ -51,6 +54,55 @@ def show_results(folder: Path, json: bool) -> None:
     output.print(f"Report: {folder / REPORT}", markup=False, highlight=False, soft_wrap=True)
 
 
+def show_reproduction(folder: Path, json: bool) -> None:
+    """A paper's table, measured beside published; on the first process."""
+    if not first_process():
+        return
+    from rich.console import Console
+
+    from isthmus.report.reproduction import REPRODUCTION, read_reproduction, reproduction_table
+
+    found = read_reproduction(folder)
+    if json:
+        print_json(found)
+        return
+    output = Console()
+    output.print(reproduction_table(found))
+    output.print(f"All figures: {folder / REPRODUCTION}", markup=False, highlight=False, soft_wrap=True)
+
+
+def show_tables(tables: list[PaperTable], *, every: bool) -> None:
+    """Papers' tables; those of one paper with the names of what can be run in them."""
+    from rich.console import Console
+    from rich.table import Table
+
+    if every:
+        listing = Table("name", "source", "title", box=None, pad_edge=False)
+        for table in tables:
+            listing.add_row(table.name, table.source, table.title)
+        Console().print(listing)
+        return
+    output = Console()
+    for table in tables:
+        row = table_row(table)
+        output.print(f"{table.name}: {table.title} ({table.source})", markup=False, highlight=False, soft_wrap=True)
+        for kind in ("columns", "rows"):
+            output.print(f"  --{kind} {' '.join(row[kind])}", markup=False, highlight=False, soft_wrap=True)
+
+
+def table_row(table: PaperTable) -> dict[str, Any]:
+    """A paper's table in a list, with the names of what can be run in it."""
+    return {
+        "paper": table.paper,
+        "table": table.number,
+        "source": table.source,
+        "title": table.title,
+        "seeds": table.seeds,
+        "columns": list(dict.fromkeys(column.problem for column in table.columns if column.problem)),
+        "rows": list(dict.fromkeys(row.method for row in table.rows if row.method)),
+    }
+
+
 def show_classes(result: dict[str, Any]) -> None:
     """Accuracies of a model, overall and by class."""
     from rich.console import Console
@@ -82,6 +134,19 @@ def show_pixels(result: dict[str, Any]) -> None:
             unit = Unit(result["units"][task][name])
             table.add_row(Text(task), name, unit.told(statistic([value])) + unit.suffix)
     Console().print(table)
+
+
+def show_exported(exported: Exported, json: bool) -> None:
+    """Where an ONNX file is, what it takes and what it gives."""
+    if json:
+        print_json({**asdict(exported), "file": str(exported.file)})
+        return
+    print(f"Written: {exported.file}")
+    print(f"From {_told(exported.input)} to {', '.join(_told(output) for output in exported.outputs)}")
+
+
+def _told(value: Value) -> str:
+    return f"{value.name} {value.type} ({', '.join(map(str, value.shape))})"
 
 
 def write_rows(rows: list[dict[str, Any]], file: TextIO, json: bool) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ from isthmus.data.pixelwise import Depth, Keypoints, PixelTask, Segmentation, Su
 from isthmus.data.readers.arrays import samples_for
 from isthmus.data.samples import Samples
 from isthmus.evaluation.dense import dense_outputs, predicted
+from isthmus.evaluation.export import Exported, PixelPredictions, write_onnx
 from isthmus.evaluation.models import (
     SCHEMA,
     check_kinds,
@@ -70,11 +71,29 @@ class DenseModel:
         description = {
             "schema": SCHEMA,
             "backbone": self.backbone,
-            "tasks": [{"name": task.name, "fields": asdict(task)} for task in self.tasks],
+            "tasks": _described(self.tasks),
             "input": describe(self.input),
             "trained_on": self.trained_on,
         }
         write_model(Path(folder), description, self.network)
+
+    def export(self, file: str | Path) -> Exported:
+        """Write one ONNX file that gives what `predict` gives, by task, for a batch of images as they are stored.
+
+        Images are uint8, (batch, channels, height, width), of the side that the input's `resize` says. Needs the
+        packages of `isthmus[onnx]`.
+
+        Args:
+            file: its path. An older file there is replaced.
+
+        Raises:
+            OptionError: the packages are missing.
+            ModelFileError: the network is too large for the format, or has an operation that cannot be written in it.
+            RunFolderError: no space or no permission.
+        """
+        graph = PixelPredictions(self.network, self.tasks, self.input)
+        names = [task.name for task in self.tasks]
+        return write_onnx(Path(file), graph, self.input, names, {"tasks": _described(self.tasks)})
 
 
 def load_dense_model(folder: str | Path) -> DenseModel:
@@ -95,6 +114,10 @@ def load_dense_model(folder: str | Path) -> DenseModel:
         network = DenseNetwork(encoder, tasks)
         network.load_state_dict(weights)
     return DenseModel(network.eval(), description["backbone"], tasks, input, description["trained_on"])
+
+
+def _described(tasks: Sequence[PixelTask]) -> list[dict[str, Any]]:
+    return [{"name": task.name, "fields": asdict(task)} for task in tasks]
 
 
 def _task(entry: dict[str, Any]) -> PixelTask:

@@ -78,7 +78,7 @@ def infer(
     for views in _features(network, samples, input, indices, precision, title):
         with precision():
             for name, classifier in classifiers.items():
-                logits[name].append(_together([classifier(view).float() for view in views]).cpu())
+                logits[name].append(together([classifier(view).float() for view in views]).cpu())
     return {name: finite(torch.cat(parts)) for name, parts in logits.items()}
 
 
@@ -110,6 +110,13 @@ def finite(outputs: Tensor) -> Tensor:
     return outputs
 
 
+def together(views: Sequence[Tensor]) -> Tensor:
+    """Logits of several views' mean prediction; of one view its own."""
+    if len(views) == 1:
+        return views[0]
+    return torch.stack([view.log_softmax(dim=1) for view in views]).logsumexp(dim=0) - math.log(len(views))
+
+
 def _features(
     network: Classifier,
     samples: Samples,
@@ -124,10 +131,3 @@ def _features(
     for _, stored in track(in_order(samples, indices, size=BATCH), title, math.ceil(count / BATCH)):
         with precision():
             yield [network.backbone(view.to(weight.device, weight.dtype)) for view in input.views(stored)]
-
-
-def _together(views: Sequence[Tensor]) -> Tensor:
-    """Logits of several views' mean prediction; of one view its own."""
-    if len(views) == 1:
-        return views[0]
-    return torch.stack([view.log_softmax(dim=1) for view in views]).logsumexp(dim=0) - math.log(len(views))

@@ -16,6 +16,7 @@ from isthmus.data.inputs import Input, describe, from_description
 from isthmus.data.readers.arrays import samples_for
 from isthmus.data.samples import Samples
 from isthmus.errors import IsthmusError, ModelFileError, RunFolderError
+from isthmus.evaluation.export import Exported, Probabilities, write_onnx
 from isthmus.evaluation.inference import RESULT, infer
 from isthmus.files import replacing
 from isthmus.names import Name, Predicted
@@ -73,6 +74,23 @@ class Model:
             "trained_on": self.trained_on,
         }
         write_model(Path(folder), description, self.network)
+
+    def export(self, file: str | Path) -> Exported:
+        """Write one ONNX file that gives what `predict` gives, `probabilities`, for samples as they are stored.
+
+        Images are uint8, (batch, channels, height, width), of the side that the input's `resize` says; vectors float32,
+        (batch, features). Needs the packages of `isthmus[onnx]`.
+
+        Args:
+            file: its path. An older file there is replaced.
+
+        Raises:
+            OptionError: the packages are missing.
+            ModelFileError: the network is too large for the format, or has an operation that cannot be written in it.
+            RunFolderError: no space or no permission.
+        """
+        graph = Probabilities(self.network, self.input)
+        return write_onnx(Path(file), graph, self.input, ["probabilities"], {"classes": self.classes})
 
 
 def predicted_by(folder: Path) -> Predicted:

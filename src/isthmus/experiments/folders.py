@@ -40,6 +40,11 @@ def run_folder(out: str | Path | None, problem: str, method: str, seed: int) -> 
     return _expanded(out) if out else Path("isthmus-out", "fit", slug(problem), f"{slug(method)}-seed{seed}")
 
 
+def table_folder(out: str | Path | None, paper: str, number: str) -> Path:
+    """Where the comparisons of a paper's table go."""
+    return _expanded(out) if out else Path("isthmus-out", f"{slug(paper)}-{slug(number)}")
+
+
 def _expanded(out: str | Path) -> Path:
     try:
         return Path(out).expanduser()
@@ -60,7 +65,7 @@ def check_folder(folder: Path, *, resume: bool, overwrite: bool) -> bool:
     """
     if resume and overwrite:
         raise RunFolderError("Expected one of `--resume` and `--overwrite`, but got both.")
-    with _usable(folder):
+    with usable(folder):
         if folder.exists() and not folder.is_dir():
             raise RunFolderError(f"Expected a folder at {folder}, but a file is there. Choose another with `--out`.")
         occupied = folder.is_dir() and not all(_is_leftover(path) for path in folder.iterdir())
@@ -89,7 +94,7 @@ def open_folder(folder: Path, config: dict[str, Any], *, resume: bool, overwrite
     occupied = check_folder(folder, resume=resume, overwrite=overwrite)
     if occupied and resume:
         _check_same(folder, config)
-    with _usable(folder):
+    with usable(folder):
         folder.mkdir(parents=True, exist_ok=True)
         if overwrite:
             _clear(folder)
@@ -102,7 +107,12 @@ def write_json(path: Path, content: Any) -> None:
 
 
 @contextmanager
-def _usable(folder: Path) -> Iterator[None]:
+def usable(folder: Path) -> Iterator[None]:
+    """What the system refuses in here, it refuses about an output folder.
+
+    Raises:
+        RunFolderError: instead of the system's error.
+    """
     try:
         yield
     except OSError as error:
