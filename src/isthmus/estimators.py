@@ -15,11 +15,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from isthmus.data.readers.arrays import array_problem
 from isthmus.engine.hardware import Hardware
-from isthmus.evaluation.models import load_model
-from isthmus.experiments.folders import LAST
-from isthmus.experiments.job import Job
-from isthmus.experiments.results import conditions
-from isthmus.experiments.run import check_startable, resolve
+from isthmus.experiments.run import resolve, train
 from isthmus.selection.scores import score_for
 
 
@@ -89,11 +85,9 @@ class TransferClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] 
         problem = resolve([self.method], problem, None, recipe, self.backbone, ())
         hardware = Hardware(accelerator=self.accelerator)
         fabric = hardware.fabric()
-        check_startable([self.method], problem, fabric.world_size)
-        common = conditions(problem, score_for(problem.predicted, None), hardware)
+        score = score_for(problem.predicted, None)
         with TemporaryDirectory(prefix="isthmus-") as folder:
-            Job(self.method, problem, self._seed(), common, Path(folder)).run(fabric, hardware)
-            self.model_ = load_model(Path(folder) / LAST)
+            self.model_ = train(self.method, problem, self._seed(), score, Path(folder), fabric, hardware).model
         self.classes_ = np.unique(np.asarray(y if y_target is None else y_target))
         if (samples := np.asarray(X)).ndim == 2:
             self.n_features_in_ = samples.shape[1]

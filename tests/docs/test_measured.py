@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from page_tables import rows
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted((ROOT / "docs" / "methods").glob("*.md"))
@@ -51,19 +52,6 @@ def measured() -> dict[tuple[str, str], str]:
         if "runs" in results
         for method, scores in last_epochs(results).items()
     }
-
-
-def rows(page: Path) -> Iterator[tuple[list[str], list[str]]]:
-    """The header and the cells of each row of a page's tables, without backquotes."""
-    head: list[str] = []
-    for line in page.read_text(encoding="utf-8").splitlines():
-        if not line.startswith("|"):
-            head = []
-            continue
-        cells = [cell.strip().replace("`", "") for cell in line.strip("|").split("|")]
-        if head:
-            yield head, cells
-        head = head or cells
 
 
 def told(page: Path) -> Iterator[tuple[str, str, str]]:

@@ -9,6 +9,7 @@ from pathlib import Path
 from statistics import fmean
 
 import pytest
+from page_tables import rows
 
 from isthmus.data.benchmarks import setting_of
 from isthmus.data.benchmarks.fine_grained_lists import SETS
@@ -88,19 +89,6 @@ def test_a_recipe_is_changed_by_its_column() -> None:
     assert {table.changes(safn, column)["epochs"] for column in table.columns} == {100}
 
 
-def page_rows(page: Path) -> Iterator[tuple[list[str], list[str]]]:
-    """The header and the cells of each row of a page's tables, without backquotes."""
-    head: list[str] = []
-    for line in page.read_text(encoding="utf-8").splitlines():
-        if not line.startswith("|"):
-            head = []
-            continue
-        cells = [cell.strip().replace("`", "") for cell in line.strip("|").split("|")]
-        if head:
-            yield head, cells
-        head = head or cells
-
-
 def row_of(table: PaperTable, label: str) -> Row | None:
     """The row that a page means: by its method, or by what the paper calls it, remarks in brackets aside."""
     wanted = IN_OTHER_WORDS.get(label, label).partition(" (")[0]
@@ -115,7 +103,7 @@ Told = tuple[str, str, str]
 
 def told(page: Path) -> Iterator[tuple[Told, str]]:
     """The figures on a page that the files hold too, directly or as an average."""
-    for head, cells in page_rows(page):
+    for head, cells in rows(page):
         for table in map(TABLES.__getitem__, CELLS):
             names = {column.name for column in table.columns}
             if names >= set(head[1:]) and (row := row_of(table, cells[0])):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -17,10 +17,10 @@ from isthmus.experiments.folders import check_folder, table_folder, usable, writ
 from isthmus.experiments.run import check_startable
 from isthmus.names import listed, slug, unknown
 from isthmus.papers import PaperTable, load_table
-from isthmus.papers.tables import Column, Row
+from isthmus.papers.tables import Column, Published, Row
 from isthmus.report.reproduction import REPRODUCTION, SCHEMA, Cell, read_reproduction
 from isthmus.report.reproduction import Reproduction as Content
-from isthmus.report.results import RESULTS, Statistic, read_results, statistic
+from isthmus.report.results import RESULTS, Results, Statistic, read_results, statistic
 from isthmus.report.units import unit_of
 
 
@@ -88,7 +88,7 @@ def reproduce(
     whole = load_table(paper, table)
     seeds = whole.seeds if seeds is None else seeds
     folder = table_folder(out, whole.paper, whole.number)
-    parts = list(_parts(whole.only(rows, columns)))
+    parts = _parts(whole.only(rows, columns))
     _check_changes(folder, recipe)
     for part in parts:
         check_runs(part.methods, seeds)
@@ -128,7 +128,7 @@ def _check_changes(folder: Path, changes: Mapping[str, Any]) -> None:
         )
 
 
-def _parts(table: PaperTable) -> Iterator[_Part]:
+def _parts(table: PaperTable) -> list[_Part]:
     """The comparisons that fill the table."""
     found: dict[str, _Part] = {}
     for column in table.columns:
@@ -137,7 +137,7 @@ def _parts(table: PaperTable) -> Iterator[_Part]:
                 folder = _folder(column.problem, row.recipe)
                 known = found.get(folder, _Part(column.problem, table.changes(row, column), (), folder))
                 found[folder] = replace(known, methods=tuple(dict.fromkeys((*known.methods, row.method))))
-    yield from found.values()
+    return list(found.values())
 
 
 def _folder(problem: str, recipe: str | None) -> str:
@@ -145,6 +145,8 @@ def _folder(problem: str, recipe: str | None) -> str:
 
 
 def _content(table: PaperTable, folder: Path, changes: Mapping[str, Any]) -> Content:
+    places = [part.folder for part in _parts(table)]
+    measured = {place: read_results(folder / place) for place in places if (folder / place / RESULTS).is_file()}
     return {
         "schema": SCHEMA,
         "paper": table.paper,
@@ -155,15 +157,16 @@ def _content(table: PaperTable, folder: Path, changes: Mapping[str, Any]) -> Con
         "published_spread": table.spread,
         "changes": dict(changes),
         "cells": [
-            _cell(row, column, place, folder) for place, column in enumerate(table.columns) for row in table.rows
+            _cell(row, column, row.published[i], measured)
+            for i, column in enumerate(table.columns)
+            for row in table.rows
         ],
     }
 
 
-def _cell(row: Row, column: Column, place: int, folder: Path) -> Cell:
-    published = row.published[place]
+def _cell(row: Row, column: Column, published: Published | None, measured: Mapping[str, Results]) -> Cell:
     part = _folder(column.problem, row.recipe) if column.problem and row.method else None
-    results = read_results(folder / part) if part and (folder / part / RESULTS).is_file() else None
+    results = measured.get(part) if part else None
     runs = [run for run in results["runs"] if run["method"] == row.method] if results else []
     scores = [run["heads"][column.domain] if column.domain else run["scores"] for run in runs]
     times = unit_of(results, column.domain).times if results else 1.0

@@ -6,7 +6,7 @@ import shutil
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
@@ -36,6 +36,9 @@ from isthmus.methods.registry import build_method, method_entry
 from isthmus.names import Predicted, listed
 from isthmus.report.results import RunRecord
 from isthmus.selection.scores import score_for
+
+if TYPE_CHECKING:
+    from lightning.fabric import Fabric
 
 LOADERS: dict[Predicted, Callable[[Path], Model | DenseModel | ImageModel]] = {
     "classes": load_model,
@@ -149,12 +152,28 @@ def fit(
     select_by = score_for(problem.predicted, select_by)
     folder = run_folder(out, problem.name, method, seed)
     fabric = hardware.fabric()
-    check_startable([method], problem, fabric.world_size)
-    job = Job(method, problem, seed, conditions(problem, select_by, hardware), folder)
-    run = Run(folder, job.run(fabric, hardware, resume=resume, overwrite=overwrite))
+    run = train(method, problem, seed, select_by, folder, fabric, hardware, resume=resume, overwrite=overwrite)
     on_first_process(fabric, lambda: write_results(folder, problem, [run.result]))
     on_first_process(fabric, run.report)
     return run
+
+
+def train(
+    method: str,
+    problem: Problem,
+    seed: int,
+    select_by: str,
+    folder: Path,
+    fabric: Fabric,
+    hardware: Hardware,
+    *,
+    resume: bool = False,
+    overwrite: bool = False,
+) -> Run:
+    """Train one method, as `fit` does, on a problem that is resolved and without a report."""
+    check_startable([method], problem, fabric.world_size)
+    job = Job(method, problem, seed, conditions(problem, select_by, hardware), folder)
+    return Run(folder, job.run(fabric, hardware, resume=resume, overwrite=overwrite))
 
 
 def resolve(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -178,8 +177,7 @@ def _chosen(kind: str, wanted: Sequence[str], known: Sequence[str | None], table
     return [place for place, name in enumerate(known) if not wanted or name in wanted]
 
 
-def _order(name: str) -> tuple[str, int, str]:
+def _order(name: str) -> tuple[str, int]:
     """Papers by name, their tables by number."""
     paper, _, number = name.partition("-")
-    digits = re.match(r"\d*", number)
-    return paper, int(digits[0] or 0) if digits else 0, number
+    return paper, int(number)

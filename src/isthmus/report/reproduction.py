@@ -19,8 +19,7 @@ SCHEMA = 1
 class Cell(TypedDict):
     """A row's figure in a column; all figures are in the unit of the paper.
 
-    What was measured is None where it was not. `folder` is the
-    comparison's, relative to that of the file.
+    What was measured is None where it was not. `folder` is the comparison's, relative to that of the file.
     """
 
     column: str
@@ -85,13 +84,11 @@ def reproduction_table(found: Reproduction) -> Table:
 
 def _texts(cell: Cell) -> list[str]:
     """What a line says of a cell, one text for each heading."""
-    unit = Unit("")
-    published = "–" if cell["published"] is None else f"{cell['published']:.1f}"
-    if cell["spread"] is not None:
-        published += f" ± {cell['spread']:.1f}"
+    told = Unit("").told
+    published = told({"mean": cell["published"], "stderr": cell["spread"]}, 1)
     if cell["last"] is None or cell["oracle"] is None:
         return [published, "", "", ""]
-    return [published, unit.told(cell["last"], 1), unit.told(cell["oracle"], 1), str(cell["seeds"])]
+    return [published, told(cell["last"], 1), told(cell["oracle"], 1), str(cell["seeds"])]
 
 
 def _caption(found: Reproduction) -> str:
