@@ -30,19 +30,14 @@ SHOWN = 5
 """Differences that a message names."""
 
 
-def comparison_folder(out: str | Path | None, problem: str) -> Path:
-    """Where a comparison on a problem of this name goes."""
-    return _expanded(out) if out else Path("isthmus-out", slug(problem))
+def comparison_folder(out: str | Path | None, name: str) -> Path:
+    """Where a comparison on a problem of this name goes, or the comparisons of a table."""
+    return _expanded(out) if out else Path("isthmus-out", slug(name))
 
 
 def run_folder(out: str | Path | None, problem: str, method: str, seed: int) -> Path:
     """Where a single run goes."""
     return _expanded(out) if out else Path("isthmus-out", "fit", slug(problem), f"{slug(method)}-seed{seed}")
-
-
-def table_folder(out: str | Path | None, paper: str, number: str) -> Path:
-    """Where the comparisons of a paper's table go."""
-    return _expanded(out) if out else Path("isthmus-out", f"{slug(paper)}-{slug(number)}")
 
 
 def _expanded(out: str | Path) -> Path:

@@ -13,7 +13,7 @@ from isthmus.data.recipes import Recipe
 from isthmus.engine.hardware import Hardware, on_first_process
 from isthmus.errors import RunFolderError
 from isthmus.experiments.comparison import check_runs, compare
-from isthmus.experiments.folders import check_folder, table_folder, usable, write_json
+from isthmus.experiments.folders import check_folder, comparison_folder, usable, write_json
 from isthmus.experiments.run import check_startable
 from isthmus.names import listed, slug, unknown
 from isthmus.papers import PaperTable, load_table
@@ -87,7 +87,7 @@ def reproduce(
     """
     whole = load_table(paper, table)
     seeds = whole.seeds if seeds is None else seeds
-    folder = table_folder(out, whole.paper, whole.number)
+    folder = comparison_folder(out, f"{paper}-{table}")
     parts = _parts(whole.only(rows, columns))
     _check_changes(folder, recipe)
     for part in parts:
