@@ -98,13 +98,36 @@ def test_rows_are_added_to_what_is_finished(tmp_path: Path) -> None:
     assert second["DANN", "photos"]["seeds"] == 1
 
 
-def test_domains_of_a_joint_problem_are_columns(tmp_path: Path) -> None:
+def test_domains_of_a_joint_problem_are_columns(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = tmp_path / "out"
-    isthmus.reproduce("own", "10", out=out)
+    assert main(["reproduce", "own", "10", "--out", str(out)]) == 0
     (run,) = read_results(out / "digits-looks-short")["runs"]
     found = cells(out)
     assert found["Isolated", "Plain"]["last"]["mean"] == 100 * run["heads"]["plain"]["last"]
     assert found["Isolated", "average"]["last"]["mean"] == 100 * run["scores"]["last"]
+    plain, average = f"{100 * run['heads']['plain']['last']:.2f}", f"{100 * run['scores']['last']:.2f}"
+    told = [line.split()[1:3] for line in capsys.readouterr().out.splitlines() if line.split()[:1] == ["Isolated"]]
+    assert told == [["80.00", plain], ["75.25", average]], "as finely as the paper"
+
+
+def test_the_table_is_shown_again(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = tmp_path / "out"
+    assert main(["reproduce", "own", "1", "--rows", "source_only", "--seeds", "1", "--out", str(out)]) == 0
+    printed = capsys.readouterr().out
+    assert main(["report", str(out)]) == 0
+    assert capsys.readouterr().out == printed
+    assert main(["report", str(out), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == json.loads((out / "reproduction.json").read_text())
+    source = cells(out)["Source Only", "photos"]
+    assert main(["report", str(out), "--markdown"]) == 0
+    assert capsys.readouterr().out.splitlines()[:6] == [
+        "| own 1 | published | measured | oracle | seeds |",
+        "| --- | ---: | ---: | ---: | ---: |",
+        "| **photos** |  |  |  |  |",
+        f"| Source Only | 43.5 ± 0.2 | {source['last']['mean']:.1f} | {source['oracle']['mean']:.1f} | 1 |",
+        "| DANN | – |  |  |  |",
+        "| RTN | 55.5 |  |  |  |",
+    ]
 
 
 def test_changes_of_the_recipe_are_told_and_not_mixed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

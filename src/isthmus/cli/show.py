@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from isthmus.cli.output import method_options, method_row, print_json, show_by_setting, show_method, show_results
+from isthmus.cli.output import (
+    method_options,
+    method_row,
+    print_json,
+    show_by_setting,
+    show_method,
+    show_reproduction,
+    show_results,
+)
 from isthmus.errors import OptionError
 
 
@@ -12,14 +20,18 @@ def report(out: Path, *, markdown: bool = False, json: bool = False) -> None:
     """Draw the report of an output folder again, of the runs that are finished, and print their table.
 
     Args:
-        out: folder that `isthmus compare` or `isthmus fit` wrote.
+        out: folder that `isthmus compare`, `isthmus fit` or `isthmus reproduce` wrote; the last has a table alone.
         markdown: print the table as Markdown.
-        json: print the content of results.json.
+        json: print the content of results.json or reproduction.json.
     """
     from isthmus.report.html import write_report
+    from isthmus.report.reproduction import REPRODUCTION, read_reproduction, reproduction_markdown
     from isthmus.report.results import read_results
     from isthmus.report.tables import markdown_table
 
+    if (out / REPRODUCTION).is_file():
+        print(reproduction_markdown(read_reproduction(out)), end="") if markdown else show_reproduction(out, json)
+        return
     write_report(out)
     print(markdown_table(read_results(out)), end="") if markdown else show_results(out, json)
 

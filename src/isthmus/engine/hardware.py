@@ -92,7 +92,9 @@ class Hardware:
         try:
             return TensorBoardLogger(folder, name="", version="tensorboard")
         except ModuleNotFoundError as error:
-            raise OptionError("TensorBoard is not installed. Run `pip install tensorboard`.") from error
+            raise OptionError(
+                "TensorBoard logs need a package more. Run `pip install 'isthmus[tensorboard]'`."
+            ) from error
 
 
 def on_first_process(fabric: Fabric, work: Callable[[], T]) -> T | None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypedDict, cast
 
 from isthmus.report.results import Statistic, read_json
+from isthmus.report.tables import markdown
 from isthmus.report.units import Unit
 
 if TYPE_CHECKING:
@@ -14,6 +16,7 @@ if TYPE_CHECKING:
 REPRODUCTION = "reproduction.json"
 """Of an output folder, beside the comparisons in it."""
 SCHEMA = 1
+HEADINGS = ("published", "measured", "oracle", "seeds")
 
 
 class Cell(TypedDict):
@@ -64,31 +67,52 @@ def reproduction_table(found: Reproduction) -> Table:
     from rich.text import Text
 
     table = Table(
-        title=Text(f"{found['paper']} {found['table']}: {found['title']}", style="bold"),
+        title=Text(f"{_name(found)}: {found['title']}", style="bold"),
         caption=Text(_caption(found), style="dim"),
         caption_justify="left",
         box=box.SIMPLE_HEAD,
         pad_edge=False,
     )
     table.add_column("", overflow="fold")
-    for heading in ("published", "measured", "oracle", "seeds"):
+    for heading in HEADINGS:
         table.add_column(heading, justify="right", no_wrap=True, style="dim" if heading == "oracle" else "")
-    for column in dict.fromkeys(cell["column"] for cell in found["cells"] if cell["last"] is not None):
+    for column, lines in _parts(found).items():
         table.add_row(Text(column, style="bold"))
-        for cell in found["cells"]:
-            if cell["column"] == column:
-                table.add_row(Text(f"  {cell['row']}"), *_texts(cell))
+        for row, texts in lines.items():
+            table.add_row(Text(f"  {row}"), *texts)
         table.add_section()
     return table
 
 
-def _texts(cell: Cell) -> list[str]:
-    """What a line says of a cell, one text for each heading."""
-    told = Unit("").told
-    published = told({"mean": cell["published"], "stderr": cell["spread"]}, 1)
+def reproduction_markdown(found: Reproduction) -> str:
+    """The table for files, with its caption."""
+    lines = []
+    for column, rows in _parts(found).items():
+        lines.append([f"**{column}**", *("" for _ in HEADINGS)])
+        lines += [[row, *texts] for row, texts in rows.items()]
+    return markdown([_name(found), *HEADINGS], lines, _caption(found))
+
+
+def _name(found: Reproduction) -> str:
+    return f"{found['paper']} {found['table']}"
+
+
+def _parts(found: Reproduction) -> dict[str, dict[str, list[str]]]:
+    """Of each column in which something was measured, what is told of each row under each heading."""
+    measured = dict.fromkeys(cell["column"] for cell in found["cells"] if cell["last"] is not None)
+    decimals = max(len(str(cell["published"]).partition(".")[2]) for cell in found["cells"])  # as finely as the paper
+    return {
+        column: {cell["row"]: _texts(cell, decimals) for cell in found["cells"] if cell["column"] == column}
+        for column in measured
+    }
+
+
+def _texts(cell: Cell, decimals: int) -> list[str]:
+    told = partial(Unit("").told, decimals=decimals)
+    published = told({"mean": cell["published"], "stderr": cell["spread"]})
     if cell["last"] is None or cell["oracle"] is None:
         return [published, "", "", ""]
-    return [published, told(cell["last"], 1), told(cell["oracle"], 1), str(cell["seeds"])]
+    return [published, told(cell["last"]), told(cell["oracle"]), str(cell["seeds"])]
 
 
 def _caption(found: Reproduction) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import statistics
+from collections.abc import Sequence
 from dataclasses import dataclass
 from textwrap import fill
 from typing import TYPE_CHECKING
@@ -203,12 +204,18 @@ def summary_table(results: Results) -> Table:
 
 def markdown_table(results: Results) -> str:
     """The table for files, with its caption."""
-    first, *numbers = headings(results)
-    lines = [[first, *numbers], ["---", *("---:" for _ in numbers)]]
+    lines = []
     for row in score_rows(results):
-        label, last, *rest = (text.replace("|", "\\|") for text in cells(results, row))
+        label, last, *rest = cells(results, row)
         lines.append([f"&nbsp;&nbsp;{label}", last, *rest] if row.is_head else [label, f"**{last}**", *rest])
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines) + f"\n\n{caption(results)}\n"
+    return markdown(headings(results), lines, caption(results))
+
+
+def markdown(headings: Sequence[str], lines: Sequence[Sequence[str]], caption: str) -> str:
+    """A table of a Markdown file: names in the first column, numbers in the others."""
+    rows = [headings, ["---", *("---:" for _ in headings[1:])], *lines]
+    texts = (" | ".join(text.replace("|", "\\|") for text in row) for row in rows)
+    return "\n".join(f"| {text} |" for text in texts) + f"\n\n{caption}\n"
 
 
 def _block(method: str, runs: list[RunRecord], gain: float | None, shown: set[str]) -> list[ScoreRow]:

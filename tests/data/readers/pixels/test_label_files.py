@@ -80,7 +80,7 @@ def test_exr_files_hold_floats(tmp_path: Path) -> None:
 
 def test_exr_files_without_their_package_name_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "OpenEXR", None)
-    with pytest.raises(DataError, match=r"a.exr`: EXR files need a package more. Run `pip install openexr`\."):
+    with pytest.raises(DataError, match=r"a.exr`: EXR files need a package more. Run `pip install 'isthmus\[exr\]'`\."):
         read_array(tmp_path / "a.exr")
 
 

@@ -69,7 +69,7 @@ def _read_exr(path: Path) -> NDArray[Any]:
     try:
         import OpenEXR
     except ImportError as error:
-        raise DataError(f"`{path}`: EXR files need a package more. Run `pip install openexr`.") from error
+        raise DataError(f"`{path}`: EXR files need a package more. Run `pip install 'isthmus[exr]'`.") from error
     with OpenEXR.File(str(path), separate_channels=True) as file:
         channels = {name.rpartition(".")[2].upper(): channel.pixels for name, channel in file.channels().items()}
     for names in ("RGB", "XYZ"):
